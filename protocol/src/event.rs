@@ -1,0 +1,242 @@
+//! What the machine tells people: events as they happen, and views of how things stand.
+
+use std::sync::Arc;
+
+use crate::identity::PublicKey;
+use crate::io::{Path, StorageError};
+use crate::manifest::{Manifest, ShareId};
+use crate::piece::PieceIndex;
+use crate::signaling::{ErrorCode, PeerId};
+use crate::time::Duration;
+
+/// Something happened that a person or script may want to know at once.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Event {
+    /// We are in the room and the server has introduced us.
+    Joined {
+        /// Our id for this stay.
+        peer: PeerId,
+    },
+    /// The server cannot be reached, or the connection to it broke. Open data channels go on.
+    ServerLost {
+        /// What is known of the cause.
+        reason: String,
+        /// When the next attempt is made.
+        retry_in: Duration,
+    },
+    /// The server will not have us, and trying again would not help.
+    Refused {
+        /// Why.
+        code: ErrorCode,
+        /// What the server says, fit to follow "the server refused: ".
+        message: String,
+    },
+    /// A peer is connected, and has proven its key.
+    PeerConnected {
+        /// Its id.
+        peer: PeerId,
+    },
+    /// A peer is gone.
+    PeerGone {
+        /// Its id.
+        peer: PeerId,
+        /// The name it had.
+        name: String,
+        /// Why.
+        reason: CloseReason,
+    },
+    /// A share is on the shelf.
+    ShareAdded {
+        /// Which.
+        share: ShareId,
+    },
+    /// A share is off the shelf: its origin withdrew it, or nobody here has any of it.
+    ShareRemoved {
+        /// Which.
+        share: ShareId,
+    },
+    /// Everything of a share is verified and in place.
+    Completed {
+        /// Which.
+        share: ShareId,
+    },
+    /// A share cannot go on until somebody acts; see [`ShareState::Failed`].
+    Failed {
+        /// Which.
+        share: ShareId,
+        /// Why.
+        reason: Failure,
+    },
+    /// A peer says that it holds all of a share, verified and in place.
+    Received {
+        /// Which.
+        share: ShareId,
+        /// Who.
+        peer: PeerId,
+    },
+    /// A peer was proven to have sent wrong bytes, or signed two truths. Its key is shut out of this
+    /// room; what it sent is not kept.
+    Banned {
+        /// Who.
+        peer: PeerId,
+        /// Its key.
+        key: PublicKey,
+        /// The name it went by.
+        name: String,
+        /// The share it was about.
+        share: ShareId,
+        /// The piece that proves it.
+        piece: PieceIndex,
+    },
+}
+
+/// Why a connection to a peer was closed. Sent to the other side as its number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum CloseReason {
+    /// It left the room, or we did.
+    Left = 0,
+    /// The connection broke and could not be revived.
+    ConnectionLost = 1,
+    /// No connection came about in time.
+    Unreachable = 2,
+    /// It speaks another version.
+    Version = 3,
+    /// It broke the rules of the protocol.
+    ProtocolViolation = 4,
+    /// It could not prove that nobody sits between us.
+    NotConfirmed = 5,
+    /// It sent bytes that do not match their hash.
+    Banned = 6,
+    /// A newer connection to the same peer took its place.
+    Replaced = 7,
+    /// It has as many connections as it wants.
+    TooManyConnections = 8,
+}
+
+impl CloseReason {
+    /// Reads the number that travels; unknown ones of newer versions count as having left.
+    pub fn from_u8(value: u8) -> Self {
+        [
+            Self::Left,
+            Self::ConnectionLost,
+            Self::Unreachable,
+            Self::Version,
+            Self::ProtocolViolation,
+            Self::NotConfirmed,
+            Self::Banned,
+            Self::Replaced,
+            Self::TooManyConnections,
+        ]
+        .into_iter()
+        .find(|&reason| reason as u8 == value)
+        .unwrap_or(Self::Left)
+    }
+}
+
+/// Why a share cannot go on by itself.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Failure {
+    /// The disk or browser storage failed, or is full.
+    #[error("{0}")]
+    Storage(#[from] StorageError),
+    /// The origin signed two different hashes for one piece: its files changed while it shared them.
+    #[error("the files changed while they were being shared; ask for them to be shared again")]
+    OriginChanged,
+}
+
+/// How a share stands with this peer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ShareState {
+    /// We share it: we are its origin in this room.
+    Shared,
+    /// It is on the shelf and could be received.
+    Available,
+    /// Its store is being opened.
+    Opening,
+    /// It is being received.
+    Receiving {
+        /// What it waits for, if nothing can be asked for at the moment.
+        waiting: Option<Waiting>,
+    },
+    /// Every piece is verified; the files are being put in place.
+    Finishing,
+    /// Everything is verified and in place, and served on.
+    Complete,
+    /// It cannot go on until somebody acts. `receive` tries again.
+    Failed(Failure),
+}
+
+/// What a receiving share waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Waiting {
+    /// Nobody connected has a piece that is missing.
+    Source,
+    /// What was asked for has not come for a while.
+    Silence,
+}
+
+/// A share as one peer sees it.
+#[derive(Clone, Debug)]
+pub struct ShareView {
+    /// Its name in the protocol.
+    pub id: ShareId,
+    /// What it consists of.
+    pub manifest: Arc<Manifest>,
+    /// Whether its origin made the invite of this room.
+    pub from_creator: bool,
+    /// How it stands.
+    pub state: ShareState,
+    /// Bytes that are verified and durable here.
+    pub have: u64,
+    /// Bytes that arrived over the network and were verified since [`receive`](crate::swarm::Swarm::receive).
+    pub fetched: u64,
+    /// Bytes found already verified in the store.
+    pub reused: u64,
+    /// Bytes that arrived in vain: duplicates, refused pieces, late answers.
+    pub wasted: u64,
+    /// Bytes of it sent to others.
+    pub uploaded: u64,
+    /// Verified bytes per second, smoothed over a few seconds.
+    pub rate: f64,
+    /// Verified bytes by who sent them.
+    pub sources: Vec<Source>,
+    /// Connected peers that have some of it, and those of them that have all.
+    pub holders: usize,
+    /// Connected peers that have all of it.
+    pub full_holders: usize,
+    /// Connected peers that say it is verified and in place with them.
+    pub receivers: usize,
+}
+
+/// How much of a share came from one peer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Source {
+    /// Its id while it sent.
+    pub peer: PeerId,
+    /// The name it had.
+    pub name: String,
+    /// Verified bytes.
+    pub bytes: u64,
+}
+
+/// Another member of the room.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PeerView {
+    /// Its id for this stay.
+    pub id: PeerId,
+    /// Its key, once proven.
+    pub key: Option<PublicKey>,
+    /// What it calls itself; empty until connected.
+    pub name: String,
+    /// Whether it is connected and confirmed.
+    pub connected: bool,
+    /// Whether its key made the invite of this room.
+    pub is_creator: bool,
+    /// How packets to it travel, once known.
+    pub path: Option<Path>,
+    /// Bytes of blocks sent to it.
+    pub sent: u64,
+    /// Bytes of blocks received from it.
+    pub received: u64,
+}

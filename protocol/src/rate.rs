@@ -1,0 +1,161 @@
+//! Token buckets: how much may be sent or asked for per second.
+//!
+//! A bucket may be overdrawn by one message, and then waits until the debt is paid: so a cap holds
+//! over time whatever the size of messages, and a cap below one message per burst still makes progress.
+
+use crate::time::{Duration, Instant};
+
+/// The user's caps on bandwidth. `None` is unlimited.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes of blocks sent per second, to all peers together.
+    pub upload: Option<u64>,
+    /// Bytes of blocks received per second, from all peers together.
+    pub download: Option<u64>,
+    /// Bytes of blocks sent per second to any one peer.
+    pub upload_per_peer: Option<u64>,
+}
+
+/// A bucket that fills at a rate and is emptied by use.
+#[derive(Clone, Debug)]
+pub struct TokenBucket {
+    /// Bytes per second; `None` never runs dry.
+    rate: Option<u64>,
+    /// Bytes, negative while in debt.
+    tokens: f64,
+    updated: Instant,
+}
+
+/// A bucket holds what its rate brings in this time; more would let bursts through after a pause.
+const BURST: Duration = Duration::from_millis(250);
+
+impl TokenBucket {
+    /// A full bucket with a rate in bytes per second; `None` is unlimited, 0 lets nothing through.
+    pub fn new(now: Instant, rate: Option<u64>) -> Self {
+        let mut bucket = Self { rate, tokens: 0.0, updated: now };
+        bucket.tokens = bucket.capacity();
+        bucket
+    }
+
+    /// Changes the rate from now on; debts stay.
+    pub fn set_rate(&mut self, now: Instant, rate: Option<u64>) {
+        if rate == self.rate {
+            return;
+        }
+        self.refill(now);
+        self.rate = rate;
+        self.tokens = self.tokens.min(self.capacity());
+    }
+
+    /// Whether something may pass now.
+    pub fn is_ready(&mut self, now: Instant) -> bool {
+        self.refill(now);
+        self.rate.is_none() || self.tokens > 0.0
+    }
+
+    /// Notes that so many bytes passed.
+    pub fn take(&mut self, now: Instant, bytes: usize) {
+        if self.rate.is_some() {
+            self.refill(now);
+            self.tokens -= bytes as f64;
+        }
+    }
+
+    /// When something may pass; `None` if now, or never at a rate of zero.
+    pub fn ready_at(&mut self, now: Instant) -> Option<Instant> {
+        if self.is_ready(now) {
+            return None;
+        }
+        let rate = self.rate.filter(|&rate| rate > 0)?;
+        // One byte's time more, so that rounding never leaves the bucket a hair short of ready.
+        let wait = (1.0 - self.tokens) / rate as f64;
+        Some(now + Duration::from_secs_f64(wait.min(86_400.0)) + Duration::from_micros(1))
+    }
+
+    fn capacity(&self) -> f64 {
+        self.rate.unwrap_or(0) as f64 * BURST.as_secs_f64()
+    }
+
+    fn refill(&mut self, now: Instant) {
+        let elapsed = now.saturating_since(self.updated).as_secs_f64();
+        self.updated = self.updated.max(now);
+        let filled = self.tokens + elapsed * self.rate.unwrap_or(0) as f64;
+        self.tokens = filled.min(self.capacity()).max(self.tokens);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(ms: u64) -> Instant {
+        Instant::from_micros(ms * 1000)
+    }
+
+    /// Bytes that pass in `seconds` when every chance is taken.
+    fn passed(bucket: &mut TokenBucket, message: usize, seconds: u64) -> usize {
+        let (mut now, mut passed) = (at(0), 0);
+        while now < at(seconds * 1000) {
+            match bucket.ready_at(now) {
+                Some(later) => now = later,
+                None if bucket.is_ready(now) => {
+                    bucket.take(now, message);
+                    passed += message;
+                }
+                None => break,
+            }
+        }
+        passed
+    }
+
+    #[test]
+    fn a_cap_holds_whatever_the_size_of_messages() {
+        for message in [100, 16_384, 262_144] {
+            let mut bucket = TokenBucket::new(at(0), Some(100_000));
+            let passed = passed(&mut bucket, message, 100);
+            let allowed = 100 * 100_000 + 25_000 + message;
+            assert!(
+                (9_990_000..=allowed).contains(&passed),
+                "{passed} bytes in messages of {message}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_rate_of_zero_lets_nothing_through_and_no_rate_everything() {
+        let mut closed = TokenBucket::new(at(0), Some(0));
+        assert!(!closed.is_ready(at(1_000_000)));
+        assert_eq!(closed.ready_at(at(1_000_000)), None);
+        let mut open = TokenBucket::new(at(0), None);
+        open.take(at(0), usize::MAX);
+        assert!(open.is_ready(at(0)));
+    }
+
+    #[test]
+    fn a_pause_does_not_save_up_more_than_a_burst() {
+        let mut bucket = TokenBucket::new(at(0), Some(1000));
+        bucket.take(at(0), 250);
+        let mut sent = 0;
+        while bucket.is_ready(at(3_600_000)) {
+            bucket.take(at(3_600_000), 10);
+            sent += 10;
+        }
+        assert_eq!(sent, 250);
+    }
+
+    #[test]
+    fn a_clock_that_jumps_back_neither_fills_nor_blocks_the_bucket() {
+        let mut bucket = TokenBucket::new(at(1000), Some(1000));
+        bucket.take(at(1000), 1250);
+        assert!(!bucket.is_ready(at(0)));
+        assert!(bucket.is_ready(at(2100)));
+    }
+
+    #[test]
+    fn a_changed_rate_takes_effect_at_once() {
+        let mut bucket = TokenBucket::new(at(0), Some(1000));
+        bucket.take(at(0), 2250);
+        bucket.set_rate(at(0), Some(1_000_000));
+        assert!(bucket.is_ready(at(3)));
+    }
+}
