@@ -1,0 +1,527 @@
+//! What peers say to each other on the two data channels of a connection, and how it is encoded.
+//!
+//! On `control`, one [`PeerMessage`] per data-channel message: a tag byte and fields in the order of
+//! declaration, integers little-endian, lists with a 32-bit count before them. On `blocks`, one or
+//! more [`Block`]s back to back: request, piece, offset, length (4 bytes each), bytes.
+//!
+//! Decoding checks every length and count; a message that does not decode is a violation of the
+//! protocol, and ends the connection.
+
+use crate::bitfield::Bitfield;
+use crate::codec::{DecodeError, Reader, Writer};
+use crate::identity::Signature;
+use crate::manifest::{HashBatch, MAX_MANIFEST_BYTES, ShareId};
+use crate::piece::{MAX_PIECES, PieceIndex};
+use crate::signaling::PeerId;
+
+/// Version of the messages in this module; peers of different versions part with a clear reason.
+pub const PEER_VERSION: u16 = 1;
+/// The most a control message takes, in bytes.
+pub const MAX_CONTROL_BYTES: usize = 64 << 10;
+/// The data bytes in a full `blocks` message. Anything from 16 to 256 KiB is as fast; this keeps what
+/// control messages may have to wait for short.
+pub const BLOCK_BYTES: usize = 64 << 10;
+/// What each block adds to its data.
+pub const BLOCK_HEADER_BYTES: usize = 16;
+/// The longest name of a peer, in bytes.
+pub const MAX_NAME_BYTES: usize = 64;
+/// The bytes of a manifest in one message.
+pub const MANIFEST_PART_BYTES: usize = 48 << 10;
+/// The most pieces one request may name.
+pub const MAX_RUN: u32 = 256;
+/// The most runs in one `Have`.
+const MAX_RUNS: u32 = 4096;
+
+/// A request, named by whoever asks; unique per connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RequestId(pub u32);
+
+/// Consecutive pieces.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Run {
+    /// The first.
+    pub first: PieceIndex,
+    /// How many; at least one.
+    pub count: u32,
+}
+
+/// Which pieces of a share a peer has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Holding {
+    /// None.
+    Nothing,
+    /// Every one.
+    Everything,
+    /// Those whose bits are set, in the form of [`Bitfield::to_bytes`].
+    Some(Vec<u8>),
+}
+
+/// A message on the `control` channel.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PeerMessage {
+    /// The first message each way: who signs, proves that nobody sits between (see [`crate::confirm`]).
+    Confirm {
+        /// [`PEER_VERSION`].
+        version: u16,
+        /// Of the transcript of this connection.
+        signature: Signature,
+        /// What the sender calls itself.
+        name: String,
+    },
+    /// The sender knows a share, and has some of it or means to.
+    Share {
+        /// Which.
+        share: ShareId,
+        /// Bytes of its signed manifest.
+        manifest_bytes: u32,
+        /// Pieces that can be asked for.
+        holding: Holding,
+        /// Whether the sender has all of it verified and in place.
+        received: bool,
+    },
+    /// The sender serves a share no more.
+    Unshare {
+        /// Which.
+        share: ShareId,
+    },
+    /// Asks for a part of a signed manifest.
+    WantManifest {
+        /// Which.
+        share: ShareId,
+        /// From this byte on.
+        offset: u32,
+    },
+    /// A part of a signed manifest.
+    ManifestPart {
+        /// Which.
+        share: ShareId,
+        /// Where the part begins.
+        offset: u32,
+        /// At most [`MANIFEST_PART_BYTES`].
+        bytes: Vec<u8>,
+    },
+    /// The sender has more pieces than before.
+    Have {
+        /// Of which share.
+        share: ShareId,
+        /// Which pieces.
+        runs: Vec<Run>,
+    },
+    /// Asks for pieces. They come whole and in order.
+    Request {
+        /// Names the request in blocks, cancels and rejects.
+        request: RequestId,
+        /// Of which share.
+        share: ShareId,
+        /// Which pieces; at most [`MAX_RUN`].
+        run: Run,
+        /// Whether the signed hashes are wanted too, ahead of the pieces.
+        with_hashes: bool,
+    },
+    /// What was not sent of a request yet is not wanted any more.
+    Cancel {
+        /// Which request.
+        request: RequestId,
+    },
+    /// What was not sent of a request yet will not be.
+    Reject {
+        /// Which request.
+        request: RequestId,
+    },
+    /// Signed piece hashes.
+    Hashes(HashBatch),
+    /// The sender has all of a share, verified and in place.
+    Received {
+        /// Which.
+        share: ShareId,
+    },
+    /// The server knows the sender by another id now.
+    Moved {
+        /// The new id.
+        peer: PeerId,
+    },
+    /// The sender closes the connection.
+    Goodbye {
+        /// Why: the number of a [`crate::event::CloseReason`].
+        reason: u8,
+    },
+}
+
+/// A part of a piece: what travels on the `blocks` channel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Block<'a> {
+    /// The request it answers.
+    pub request: RequestId,
+    /// The piece it is of.
+    pub piece: PieceIndex,
+    /// Bytes from the start of the piece.
+    pub offset: u32,
+    /// At least one byte.
+    pub bytes: &'a [u8],
+}
+
+const CONFIRM: u8 = 0;
+const SHARE: u8 = 1;
+const UNSHARE: u8 = 2;
+const WANT_MANIFEST: u8 = 3;
+const MANIFEST_PART: u8 = 4;
+const HAVE: u8 = 5;
+const REQUEST: u8 = 6;
+const CANCEL: u8 = 7;
+const REJECT: u8 = 8;
+const HASHES: u8 = 9;
+const RECEIVED: u8 = 10;
+const MOVED: u8 = 11;
+const GOODBYE: u8 = 12;
+
+impl Run {
+    /// The pieces.
+    pub fn iter(self) -> impl Iterator<Item = PieceIndex> {
+        (self.first.0..self.first.0.saturating_add(self.count)).map(PieceIndex)
+    }
+
+    fn write(self, w: &mut Writer) {
+        w.u32(self.first.0).u32(self.count);
+    }
+
+    fn read(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        let (first, count) = (r.u32()?, r.u32()?);
+        if count == 0 || first.checked_add(count).is_none_or(|end| end > MAX_PIECES) {
+            return Err(DecodeError::OutOfRange("run of pieces"));
+        }
+        Ok(Self { first: PieceIndex(first), count })
+    }
+}
+
+impl Holding {
+    /// The form for a set of pieces.
+    pub fn of(pieces: &Bitfield) -> Self {
+        match pieces.count() {
+            n if n == pieces.len() => Self::Everything,
+            0 => Self::Nothing,
+            _ => Self::Some(pieces.to_bytes()),
+        }
+    }
+
+    /// The set it means in a share of `pieces` pieces.
+    pub fn to_bitfield(&self, pieces: u32) -> Option<Bitfield> {
+        match self {
+            Self::Nothing => Some(Bitfield::new(pieces)),
+            Self::Everything => Some(Bitfield::full(pieces)),
+            Self::Some(bytes) => Bitfield::from_bytes(bytes, pieces).ok(),
+        }
+    }
+}
+
+impl PeerMessage {
+    /// `Have`s for these pieces, in ascending order: one message unless they are very scattered.
+    pub fn haves(share: ShareId, pieces: &[PieceIndex]) -> Vec<Self> {
+        let mut runs: Vec<Run> = Vec::new();
+        for &piece in pieces {
+            match runs.last_mut() {
+                Some(run) if run.first.0 + run.count == piece.0 => run.count += 1,
+                _ => runs.push(Run { first: piece, count: 1 }),
+            }
+        }
+        runs.chunks(MAX_RUNS as usize)
+            .map(|runs| Self::Have { share, runs: runs.to_vec() })
+            .collect()
+    }
+
+    /// The form that travels.
+    pub fn encode(&self) -> Vec<u8> {
+        let mut w = Writer::new();
+        match self {
+            Self::Confirm { version, signature, name } => {
+                w.u8(CONFIRM).u16(*version).bytes(&signature.0).text(name);
+            }
+            Self::Share { share, manifest_bytes, holding, received } => {
+                w.u8(SHARE).bytes(&share.0).u32(*manifest_bytes).u8(u8::from(*received));
+                match holding {
+                    Holding::Nothing => w.u8(0),
+                    Holding::Everything => w.u8(1),
+                    Holding::Some(bits) => w.u8(2).count(bits.len()).bytes(bits),
+                };
+            }
+            Self::Unshare { share } => {
+                w.u8(UNSHARE).bytes(&share.0);
+            }
+            Self::WantManifest { share, offset } => {
+                w.u8(WANT_MANIFEST).bytes(&share.0).u32(*offset);
+            }
+            Self::ManifestPart { share, offset, bytes } => {
+                w.u8(MANIFEST_PART).bytes(&share.0).u32(*offset).bytes(bytes);
+            }
+            Self::Have { share, runs } => {
+                w.u8(HAVE).bytes(&share.0).count(runs.len());
+                runs.iter().for_each(|run| run.write(&mut w));
+            }
+            Self::Request { request, share, run, with_hashes } => {
+                w.u8(REQUEST).u32(request.0).bytes(&share.0);
+                run.write(&mut w);
+                w.u8(u8::from(*with_hashes));
+            }
+            Self::Cancel { request } => {
+                w.u8(CANCEL).u32(request.0);
+            }
+            Self::Reject { request } => {
+                w.u8(REJECT).u32(request.0);
+            }
+            Self::Hashes(batch) => {
+                w.u8(HASHES);
+                batch.write(&mut w);
+            }
+            Self::Received { share } => {
+                w.u8(RECEIVED).bytes(&share.0);
+            }
+            Self::Moved { peer } => {
+                w.u8(MOVED).u64(peer.0);
+            }
+            Self::Goodbye { reason } => {
+                w.u8(GOODBYE).u8(*reason);
+            }
+        }
+        w.finish()
+    }
+
+    /// Reads one message.
+    pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
+        if bytes.len() > MAX_CONTROL_BYTES {
+            return Err(DecodeError::OutOfRange("message length"));
+        }
+        let mut r = Reader::new(bytes);
+        let tag = r.u8()?;
+        let message = match tag {
+            CONFIRM => Self::Confirm {
+                version: r.u16()?,
+                signature: Signature(r.array()?),
+                name: r.text("name length", MAX_NAME_BYTES)?.to_owned(),
+            },
+            SHARE => {
+                let share = share(&mut r)?;
+                let manifest_bytes = r.u32()?;
+                if manifest_bytes as usize > MAX_MANIFEST_BYTES {
+                    return Err(DecodeError::OutOfRange("manifest length"));
+                }
+                let received = flag(&mut r)?;
+                let holding = match r.u8()? {
+                    0 => Holding::Nothing,
+                    1 => Holding::Everything,
+                    2 => {
+                        let len = r.count("bitfield length", MAX_PIECES / 8, 1)?;
+                        Holding::Some(r.take(len as usize)?.to_vec())
+                    }
+                    value => return Err(DecodeError::Unknown { what: "holding", value }),
+                };
+                Self::Share { share, manifest_bytes, holding, received }
+            }
+            UNSHARE => Self::Unshare { share: share(&mut r)? },
+            WANT_MANIFEST => Self::WantManifest { share: share(&mut r)?, offset: r.u32()? },
+            MANIFEST_PART => Self::ManifestPart {
+                share: share(&mut r)?,
+                offset: r.u32()?,
+                bytes: r.rest().to_vec(),
+            },
+            HAVE => {
+                let share = share(&mut r)?;
+                let count = r.count("number of runs", MAX_RUNS, 8)?;
+                let runs = (0..count).map(|_| Run::read(&mut r)).collect::<Result<_, _>>()?;
+                Self::Have { share, runs }
+            }
+            REQUEST => {
+                let (request, share, run) =
+                    (RequestId(r.u32()?), share(&mut r)?, Run::read(&mut r)?);
+                if run.count > MAX_RUN {
+                    return Err(DecodeError::OutOfRange("run of pieces"));
+                }
+                Self::Request { request, share, run, with_hashes: flag(&mut r)? }
+            }
+            CANCEL => Self::Cancel { request: RequestId(r.u32()?) },
+            REJECT => Self::Reject { request: RequestId(r.u32()?) },
+            HASHES => Self::Hashes(HashBatch::read(&mut r)?),
+            RECEIVED => Self::Received { share: share(&mut r)? },
+            MOVED => Self::Moved { peer: PeerId(r.u64()?) },
+            GOODBYE => Self::Goodbye { reason: r.u8()? },
+            value => return Err(DecodeError::Unknown { what: "message", value }),
+        };
+        r.finish()?;
+        Ok(message)
+    }
+}
+
+fn share(r: &mut Reader<'_>) -> Result<ShareId, DecodeError> {
+    r.array().map(ShareId)
+}
+
+fn flag(r: &mut Reader<'_>) -> Result<bool, DecodeError> {
+    match r.u8()? {
+        0 => Ok(false),
+        1 => Ok(true),
+        value => Err(DecodeError::Unknown { what: "flag", value }),
+    }
+}
+
+impl Block<'_> {
+    pub(crate) fn write(&self, w: &mut Writer) {
+        w.u32(self.request.0)
+            .u32(self.piece.0)
+            .u32(self.offset)
+            .count(self.bytes.len())
+            .bytes(self.bytes);
+    }
+}
+
+/// Reads the blocks of one message on the `blocks` channel.
+pub fn decode_blocks(bytes: &[u8]) -> impl Iterator<Item = Result<Block<'_>, DecodeError>> {
+    let mut r = Reader::new(bytes);
+    let mut failed = bytes.is_empty();
+    let mut first = failed;
+    std::iter::from_fn(move || {
+        if std::mem::take(&mut first) {
+            return Some(Err(DecodeError::Truncated));
+        }
+        if failed || r.is_at_end() {
+            return None;
+        }
+        let block = read_block(&mut r);
+        failed = block.is_err();
+        Some(block)
+    })
+}
+
+fn read_block<'a>(r: &mut Reader<'a>) -> Result<Block<'a>, DecodeError> {
+    let (request, piece, offset) = (RequestId(r.u32()?), PieceIndex(r.u32()?), r.u32()?);
+    let length = r.u32()?;
+    if length == 0 {
+        return Err(DecodeError::OutOfRange("block length"));
+    }
+    Ok(Block { request, piece, offset, bytes: r.take(length as usize)? })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::piece::PieceHash;
+
+    fn messages() -> impl Strategy<Value = PeerMessage> {
+        let share = any::<[u8; 32]>().prop_map(ShareId);
+        let signature =
+            any::<[u8; 32]>().prop_map(|half| Signature(std::array::from_fn(|i| half[i % 32])));
+        let run = (0..MAX_PIECES - MAX_RUN, 1..=MAX_RUN)
+            .prop_map(|(first, count)| Run { first: PieceIndex(first), count });
+        let holding = prop_oneof![
+            Just(Holding::Nothing),
+            Just(Holding::Everything),
+            proptest::collection::vec(any::<u8>(), 0..99).prop_map(Holding::Some),
+        ];
+        let hashes = proptest::collection::vec(any::<[u8; 32]>().prop_map(PieceHash), 1..9);
+        prop_oneof![
+            (any::<u16>(), signature.clone(), "\\PC{0,16}").prop_map(
+                |(version, signature, name)| PeerMessage::Confirm { version, signature, name }
+            ),
+            (share.clone(), 0..1000u32, holding, any::<bool>()).prop_map(
+                |(share, manifest_bytes, holding, received)| PeerMessage::Share {
+                    share,
+                    manifest_bytes,
+                    holding,
+                    received
+                }
+            ),
+            share.clone().prop_map(|share| PeerMessage::Unshare { share }),
+            (share.clone(), any::<u32>())
+                .prop_map(|(share, offset)| PeerMessage::WantManifest { share, offset }),
+            (share.clone(), any::<u32>(), proptest::collection::vec(any::<u8>(), 0..99)).prop_map(
+                |(share, offset, bytes)| PeerMessage::ManifestPart { share, offset, bytes }
+            ),
+            (share.clone(), proptest::collection::vec(run.clone(), 0..9))
+                .prop_map(|(share, runs)| PeerMessage::Have { share, runs }),
+            (any::<u32>(), share.clone(), run, any::<bool>()).prop_map(
+                |(id, share, run, with_hashes)| {
+                    PeerMessage::Request { request: RequestId(id), share, run, with_hashes }
+                }
+            ),
+            any::<u32>().prop_map(|id| PeerMessage::Cancel { request: RequestId(id) }),
+            any::<u32>().prop_map(|id| PeerMessage::Reject { request: RequestId(id) }),
+            (share.clone(), 0..1000u32, hashes, signature).prop_map(
+                |(share, first, hashes, signature)| {
+                    PeerMessage::Hashes(HashBatch {
+                        share,
+                        first: PieceIndex(first),
+                        hashes,
+                        signature,
+                    })
+                }
+            ),
+            share.prop_map(|share| PeerMessage::Received { share }),
+            any::<u64>().prop_map(|id| PeerMessage::Moved { peer: PeerId(id) }),
+            any::<u8>().prop_map(|reason| PeerMessage::Goodbye { reason }),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn every_message_survives_the_journey(message in messages()) {
+            prop_assert_eq!(PeerMessage::decode(&message.encode()), Ok(message));
+        }
+
+        #[test]
+        fn damaged_messages_give_errors_not_panics(message in messages(), cut in any::<proptest::sample::Index>(), flip in any::<u8>()) {
+            let mut bytes = message.encode();
+            let at = cut.index(bytes.len());
+            let _ = PeerMessage::decode(&bytes[..at]);
+            bytes[at] ^= flip;
+            let _ = PeerMessage::decode(&bytes);
+        }
+
+        #[test]
+        fn any_bytes_decode_or_give_an_error(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
+            let _ = PeerMessage::decode(&bytes);
+            let _ = decode_blocks(&bytes).count();
+        }
+    }
+
+    #[test]
+    fn blocks_travel_several_to_a_message() {
+        let block = |piece, bytes| Block {
+            request: RequestId(1),
+            piece: PieceIndex(piece),
+            offset: 3,
+            bytes,
+        };
+        let mut w = Writer::new();
+        block(7, b"seven").write(&mut w);
+        block(8, b"8").write(&mut w);
+        let bytes = w.finish();
+        let read: Result<Vec<_>, _> = decode_blocks(&bytes).collect();
+        assert_eq!(read.unwrap(), [block(7, b"seven"), block(8, b"8")]);
+        let cut: Vec<_> = decode_blocks(&bytes[..bytes.len() - 1]).collect();
+        assert_eq!(cut, [Ok(block(7, b"seven")), Err(DecodeError::Truncated)]);
+        assert_eq!(decode_blocks(&[]).collect::<Vec<_>>(), [Err(DecodeError::Truncated)]);
+    }
+
+    #[test]
+    fn huge_counts_are_refused_before_anything_is_allocated() {
+        let mut have = PeerMessage::Have { share: ShareId([0; 32]), runs: vec![] }.encode();
+        have[33..].copy_from_slice(&u32::MAX.to_le_bytes());
+        assert_eq!(PeerMessage::decode(&have), Err(DecodeError::OutOfRange("number of runs")));
+        let huge = Run { first: PieceIndex(0), count: MAX_RUN + 1 };
+        let request = PeerMessage::Request {
+            request: RequestId(0),
+            share: ShareId([0; 32]),
+            run: huge,
+            with_hashes: false,
+        };
+        assert!(PeerMessage::decode(&request.encode()).is_err());
+    }
+
+    #[test]
+    fn haves_are_sent_as_runs() {
+        let pieces = [1, 2, 3, 7, 9, 10].map(PieceIndex);
+        let run = |first, count| Run { first: PieceIndex(first), count };
+        let share = ShareId([0; 32]);
+        let runs = vec![run(1, 3), run(7, 1), run(9, 2)];
+        assert_eq!(PeerMessage::haves(share, &pieces), [PeerMessage::Have { share, runs }]);
+    }
+}
