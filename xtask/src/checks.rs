@@ -1,0 +1,194 @@
+//! Every check of `cargo xtask test`: cheap ones first, and a failed one does not keep the
+//! others from running, except those that need what it should have built.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::Result;
+use crate::product::{self, PageProfile};
+use crate::run::{could_not_start, output, run, show};
+use crate::tally::Tally;
+use crate::wasm::{self, Toolchain};
+use crate::workspace::Workspace;
+
+/// What runs in the browser.
+const BROWSER_CRATES: [&str; 6] = ["-p", "protocol", "-p", "wasm-peer", "-p", "web"];
+
+/// Which tests to run.
+pub(crate) struct Selection {
+    /// Only tests whose name contains this; then the static checks are left out.
+    pub(crate) filter: Option<String>,
+    /// Also those that take long; they see `SHOAL_LONG=1`.
+    pub(crate) long: bool,
+}
+
+/// Runs the checks and ends with the line `N passed, N failed`.
+pub(crate) fn test(workspace: &Workspace, selection: &Selection) -> Result {
+    let wasm = Toolchain::find(workspace).ok_or("the compiler for the browser is missing")?;
+    let everything = selection.filter.is_none();
+    let mut report = Report::default();
+
+    if everything {
+        report.check("format", || run(workspace.cargo().args(["fmt", "--all", "--check"])));
+        report.check("licences and sources", || licences(workspace));
+        report.check("clippy, browser", || {
+            let mut cargo = wasm.cargo(workspace);
+            cargo.args(["clippy", "--target", wasm::TARGET]);
+            run(cargo.args(BROWSER_CRATES).args(["--", "-D", "warnings"]))
+        });
+    }
+    // Before anything that compiles the server, which embeds it.
+    let page = report.check("page", || product::page(workspace, PageProfile::Web));
+    if everything {
+        report.check("clippy", || {
+            // In the release profile all through, so that build scripts and macros compile once.
+            let mut cargo = workspace.cargo();
+            cargo.args(["clippy", "--release", "--all-targets"]);
+            run(cargo.args(["--", "-D", "warnings"]))
+        });
+        report.check("documentation", || {
+            let mut cargo = workspace.cargo();
+            cargo.args(["doc", "--release", "--no-deps"]);
+            run(cargo.env("RUSTDOCFLAGS", "-D warnings"))
+        });
+        report.check("documentation, browser", || {
+            let mut cargo = wasm.cargo(workspace);
+            cargo.args(["doc", "--no-deps", "--target", wasm::TARGET]);
+            run(cargo.args(BROWSER_CRATES))
+        });
+    }
+    let built = page && report.check("build", || product::host(workspace));
+    if built {
+        report.harness("tests", &mut tests(workspace, selection));
+    } else {
+        report.skip("tests", "there is nothing to test before the page and the build succeed");
+    }
+    report.close()
+}
+
+/// Every test of the host's crates, among them those that drive browsers.
+fn tests(workspace: &Workspace, selection: &Selection) -> Command {
+    let mut cargo = workspace.cargo();
+    cargo.args(["test", "--release", "--no-fail-fast"]);
+    cargo.args(&selection.filter);
+    if selection.long {
+        cargo.env("SHOAL_LONG", "1");
+    }
+    cargo
+}
+
+/// Licences, duplicates and sources always; known vulnerabilities where their list, a git
+/// repository, can be fetched.
+fn licences(workspace: &Workspace) -> Result {
+    let deny = || {
+        let mut deny = workspace.command("cargo-deny");
+        deny.arg("--locked");
+        deny
+    };
+    run(deny().args(["check", "bans", "licenses", "sources"]))?;
+    if output(deny().args(["fetch", "db"])).is_none() {
+        eprintln!("the list of known vulnerabilities is out of reach: not checked");
+        return Ok(());
+    }
+    run(deny().args(["--offline", "check", "advisories"]))
+}
+
+/// What ran, how long it took and what came of it.
+#[derive(Default)]
+struct Report {
+    steps: Vec<Step>,
+    sum: Tally,
+}
+
+struct Step {
+    name: &'static str,
+    took: Duration,
+    outcome: String,
+}
+
+impl Report {
+    /// Runs a check that passes or fails as a whole.
+    fn check(&mut self, name: &'static str, check: impl FnOnce() -> Result) -> bool {
+        self.step(name, || {
+            let result = check();
+            if let Err(error) = &result {
+                eprintln!("{name}: {error}");
+            }
+            (Tally::of(result.is_ok()), None)
+        })
+    }
+
+    /// Runs a test harness, passes its output on and counts what it says.
+    fn harness(&mut self, name: &'static str, command: &mut Command) {
+        self.step(name, || match count(command) {
+            Ok(tally) => (tally, Some(tally)),
+            Err(error) => {
+                eprintln!("{name}: {error}");
+                (Tally::of(false), None)
+            }
+        });
+    }
+
+    fn skip(&mut self, name: &'static str, why: &str) {
+        eprintln!("\n== {name}: skipped: {why}");
+        self.steps.push(Step { name, took: Duration::ZERO, outcome: "skipped".into() });
+    }
+
+    fn step(&mut self, name: &'static str, step: impl FnOnce() -> (Tally, Option<Tally>)) -> bool {
+        eprintln!("\n== {name}");
+        let start = Instant::now();
+        let (tally, counted) = step();
+        let took = start.elapsed();
+        let verdict = if tally.failed == 0 { "ok" } else { "FAILED" };
+        let outcome = match counted {
+            Some(Tally { passed, failed }) => {
+                format!("{verdict}: {passed} passed, {failed} failed")
+            }
+            None => verdict.to_owned(),
+        };
+        self.sum += tally;
+        self.steps.push(Step { name, took, outcome });
+        tally.failed == 0
+    }
+
+    /// Prints the table and, last, the sum.
+    fn close(self) -> Result {
+        eprintln!();
+        for Step { name, took, outcome } in &self.steps {
+            eprintln!("{:>8.1} s  {name:<24} {outcome}", took.as_secs_f64());
+        }
+        let Tally { passed, failed } = self.sum;
+        println!("{passed} passed, {failed} failed");
+        if failed == 0 { Ok(()) } else { Err(String::new()) }
+    }
+}
+
+/// Runs a harness and sums its closing lines. One that fails without naming a failed test (it
+/// did not compile, or died) counts as one failure.
+fn count(command: &mut Command) -> Result<Tally> {
+    show(command);
+    let mut child =
+        command.stdout(Stdio::piped()).spawn().map_err(|error| could_not_start(command, &error))?;
+    let stdout = child.stdout.take().expect("standard output is piped");
+    let mut sum = Tally::default();
+    for line in BufReader::new(stdout).lines() {
+        let line = line.map_err(|error| format!("could not read the tests' output: {error}"))?;
+        println!("{line}");
+        if let Some(tally) = Tally::parse(&line) {
+            sum += tally;
+        }
+    }
+    let status = child.wait().map_err(|error| format!("could not wait for the tests: {error}"))?;
+    if !status.success() && sum.failed == 0 {
+        sum += Tally::of(false);
+    }
+    Ok(sum)
+}
+
+/// Runs the benchmarks of the built products, or the one of this name.
+pub(crate) fn bench(workspace: &Workspace, name: Option<String>) -> Result {
+    let mut cargo = workspace.cargo();
+    cargo.args(["run", "--release", "-p", "tests", "--bin", "bench", "--"]);
+    run(cargo.args(name))
+}
