@@ -1,0 +1,256 @@
+//! Negotiation of one connection: who offers, when ICE is restarted, when to give up.
+//!
+//! There is no glare by construction: the newcomer offers, and whoever offered first restarts ICE and
+//! tries again. `disconnected` is transient. A connection is given up when it did not come about in
+//! time, or when it was lost and restarts have not brought it back in time.
+//!
+//! Within an epoch (one attempt to connect two peers) signals count up; a signal that does not is a
+//! replay and is dropped. What opens a new epoch is decided in `swarm`.
+
+use crate::envelope::Signal;
+use crate::io::{Candidate, ConnectionId, ConnectionRequest, ConnectionState, Description, Role};
+use crate::time::{Duration, Instant};
+
+/// How long a connection may take to come about. Browsers give up on ICE after 15 to 30 s.
+pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long `disconnected` may last before ICE is restarted: short outages heal by themselves.
+const GRACE: Duration = Duration::from_secs(3);
+/// How long after a restart the next one is made, if the first brought nothing.
+const RESTART_INTERVAL: Duration = Duration::from_secs(10);
+/// How long a lost connection is kept, so that an ICE restart can revive it.
+const REVIVE_TIMEOUT: Duration = Duration::from_secs(75);
+/// Candidates that may arrive before the description they belong to.
+const MAX_EARLY_CANDIDATES: usize = 64;
+
+/// The negotiation of one connection.
+#[derive(Debug)]
+pub(crate) struct Negotiation {
+    connection: ConnectionId,
+    role: Role,
+    epoch: u64,
+    next_sequence: u32,
+    /// Sequence numbers below this have been seen.
+    seen_below: u32,
+    described: bool,
+    early: Vec<Option<Candidate>>,
+    phase: Phase,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    Connecting { give_up: Instant },
+    Up,
+    Lost { restart: Option<Instant>, give_up: Instant },
+}
+
+/// What a negotiation wants when its time has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Overdue {
+    /// Make an offer that restarts ICE.
+    RestartIce,
+    /// Close it: it never came about.
+    Unreachable,
+    /// Close it: it was lost and did not come back.
+    Lost,
+}
+
+impl Negotiation {
+    pub(crate) fn new(now: Instant, connection: ConnectionId, role: Role, epoch: u64) -> Self {
+        Self {
+            connection,
+            role,
+            epoch,
+            next_sequence: 0,
+            seen_below: 0,
+            described: false,
+            early: Vec::new(),
+            phase: Phase::Connecting { give_up: now + CONNECT_TIMEOUT },
+        }
+    }
+
+    pub(crate) fn role(&self) -> Role {
+        self.role
+    }
+
+    pub(crate) fn epoch(&self) -> u64 {
+        self.epoch
+    }
+
+    /// The number for the next signal of ours.
+    pub(crate) fn take_sequence(&mut self) -> u32 {
+        let sequence = self.next_sequence;
+        self.next_sequence += 1;
+        sequence
+    }
+
+    /// Whether a signal of theirs is new; notes that it was seen.
+    pub(crate) fn is_fresh(&mut self, sequence: u32) -> bool {
+        let fresh = sequence >= self.seen_below && sequence < u32::MAX;
+        if fresh {
+            self.seen_below = sequence + 1;
+        }
+        fresh
+    }
+
+    pub(crate) fn handle_signal(&mut self, signal: Signal) -> Vec<ConnectionRequest> {
+        let connection = self.connection;
+        match signal {
+            Signal::Description(description) => {
+                // Each role has one kind of description to give; the other makes no sense from it.
+                let expected = match self.role {
+                    Role::Offerer => matches!(description, Description::Answer(_)),
+                    Role::Answerer => matches!(description, Description::Offer(_)),
+                };
+                if !expected {
+                    return Vec::new();
+                }
+                self.described = true;
+                let early = std::mem::take(&mut self.early);
+                std::iter::once(ConnectionRequest::SetRemoteDescription { connection, description })
+                    .chain(
+                        early.into_iter().map(|candidate| ConnectionRequest::AddCandidate {
+                            connection,
+                            candidate,
+                        }),
+                    )
+                    .collect()
+            }
+            Signal::Candidate(candidate) if self.described => {
+                vec![ConnectionRequest::AddCandidate { connection, candidate }]
+            }
+            Signal::Candidate(candidate) => {
+                if self.early.len() < MAX_EARLY_CANDIDATES {
+                    self.early.push(candidate);
+                }
+                Vec::new()
+            }
+        }
+    }
+
+    /// The channels are open.
+    pub(crate) fn handle_open(&mut self) {
+        self.phase = Phase::Up;
+    }
+
+    pub(crate) fn handle_state(&mut self, now: Instant, state: ConnectionState) {
+        match (state, self.phase) {
+            (ConnectionState::Connected, Phase::Lost { .. }) => self.phase = Phase::Up,
+            (ConnectionState::Disconnected, Phase::Up) => self.lose(now, now + GRACE),
+            (ConnectionState::Failed, Phase::Up) => self.lose(now, now),
+            (ConnectionState::Failed, Phase::Connecting { .. }) => {
+                self.phase = Phase::Connecting { give_up: now };
+            }
+            // ICE gave up before the grace was over, or a restart failed at once.
+            (ConnectionState::Failed, Phase::Lost { restart: Some(at), give_up }) => {
+                self.phase = Phase::Lost { restart: Some(at.min(now + GRACE)), give_up };
+            }
+            _ => {}
+        }
+    }
+
+    pub(crate) fn poll_timeout(&self) -> Option<Instant> {
+        match self.phase {
+            Phase::Connecting { give_up } => Some(give_up),
+            Phase::Up => None,
+            Phase::Lost { restart, give_up } => Some(restart.map_or(give_up, |at| at.min(give_up))),
+        }
+    }
+
+    pub(crate) fn handle_timeout(&mut self, now: Instant) -> Option<Overdue> {
+        match &mut self.phase {
+            Phase::Connecting { give_up } if *give_up <= now => Some(Overdue::Unreachable),
+            Phase::Lost { give_up, .. } if *give_up <= now => Some(Overdue::Lost),
+            Phase::Lost { restart: Some(at), .. } if *at <= now => {
+                *at = now + RESTART_INTERVAL;
+                Some(Overdue::RestartIce)
+            }
+            _ => None,
+        }
+    }
+
+    fn lose(&mut self, now: Instant, restart: Instant) {
+        // The answerer waits to be offered a restart.
+        let restart = (self.role == Role::Offerer).then_some(restart);
+        self.phase = Phase::Lost { restart, give_up: now + REVIVE_TIMEOUT };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: u64) -> Instant {
+        Instant::from_micros(seconds * 1_000_000)
+    }
+
+    fn open(role: Role) -> Negotiation {
+        let mut negotiation = Negotiation::new(at(0), ConnectionId(0), role, 1);
+        negotiation.handle_open();
+        negotiation
+    }
+
+    #[test]
+    fn a_short_outage_heals_without_a_restart() {
+        let mut n = open(Role::Offerer);
+        n.handle_state(at(10), ConnectionState::Disconnected);
+        assert_eq!(n.handle_timeout(at(12)), None);
+        n.handle_state(at(12), ConnectionState::Connected);
+        assert_eq!(n.poll_timeout(), None);
+    }
+
+    #[test]
+    fn the_offerer_restarts_ice_until_it_gives_up_and_the_answerer_waits() {
+        let mut offerer = open(Role::Offerer);
+        let mut answerer = open(Role::Answerer);
+        let mut restarts = 0;
+        for n in [&mut offerer, &mut answerer] {
+            n.handle_state(at(10), ConnectionState::Disconnected);
+        }
+        let lost = loop {
+            match offerer.handle_timeout(offerer.poll_timeout().unwrap()) {
+                Some(Overdue::RestartIce) => restarts += 1,
+                other => break other,
+            }
+        };
+        assert_eq!((restarts, lost), (8, Some(Overdue::Lost)));
+        assert_eq!(answerer.poll_timeout(), Some(at(85)));
+        assert_eq!(answerer.handle_timeout(at(85)), Some(Overdue::Lost));
+    }
+
+    #[test]
+    fn failing_before_it_was_ever_up_gives_up_at_once() {
+        let mut n = Negotiation::new(at(0), ConnectionId(0), Role::Offerer, 1);
+        n.handle_state(at(5), ConnectionState::Failed);
+        assert_eq!(n.handle_timeout(at(5)), Some(Overdue::Unreachable));
+        let mut n = Negotiation::new(at(0), ConnectionId(0), Role::Answerer, 1);
+        assert_eq!(n.handle_timeout(at(29)), None);
+        assert_eq!(n.handle_timeout(at(30)), Some(Overdue::Unreachable));
+    }
+
+    #[test]
+    fn candidates_wait_for_the_description() {
+        let mut n = Negotiation::new(at(0), ConnectionId(0), Role::Answerer, 1);
+        assert_eq!(n.handle_signal(Signal::Candidate(None)), []);
+        let wrong = Signal::Description(Description::Answer(String::new()));
+        assert_eq!(n.handle_signal(wrong), []);
+        let offer = Description::Offer(String::new());
+        let connection = ConnectionId(0);
+        assert_eq!(
+            n.handle_signal(Signal::Description(offer.clone())),
+            [
+                ConnectionRequest::SetRemoteDescription { connection, description: offer },
+                ConnectionRequest::AddCandidate { connection, candidate: None },
+            ]
+        );
+    }
+
+    #[test]
+    fn replayed_signals_are_stale() {
+        let mut n = Negotiation::new(at(0), ConnectionId(0), Role::Answerer, 1);
+        assert!(n.is_fresh(0));
+        assert!(!n.is_fresh(0));
+        assert!(n.is_fresh(5));
+        assert!(!n.is_fresh(3));
+        assert!(!n.is_fresh(u32::MAX));
+    }
+}
