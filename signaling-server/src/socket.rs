@@ -1,0 +1,340 @@
+//! One WebSocket, from the upgrade to the last goodbye.
+//!
+//! Two phases: the first message must be `join`, then it is a member that sends and is sent to. Every
+//! way in which it can end is an [`End`]. Who is in a room is left to `rooms`, what waits to be sent to
+//! `outbox`, how much may be open to `admission`.
+
+use std::net::IpAddr;
+
+use futures_util::{SinkExt, StreamExt};
+use protocol::signaling::{
+    ClientMessage, ErrorCode, MAX_CLIENT_MESSAGE_BYTES, SIGNALING_VERSION, ServerMessage,
+};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::{Instant, interval, timeout};
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Message, WebSocketConfig};
+use tokio_tungstenite::tungstenite::{Bytes, Error as WsError};
+
+use crate::options::MAX_ENVELOPE_TEXT;
+use crate::outbox::Outbox;
+use crate::rate::Allowance;
+use crate::rooms::{JoinError, Membership, Undeliverable, encode};
+use crate::server::Shared;
+
+/// The stream of an upgraded connection.
+pub(crate) type Socket = WebSocketStream<TcpStream>;
+
+/// Why a WebSocket ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    /// The client said `leave`, or closed.
+    Left,
+    /// The connection broke.
+    Lost,
+    /// Nothing came from the client for a whole ping interval, not even the answer to a ping.
+    Silent,
+    /// We do not go on, and say so; the text fits after "the server refused: ".
+    Refused(ErrorCode, &'static str),
+}
+
+/// The settings of every WebSocket. tungstenite's own would take 128 KiB per socket and 64 MiB per message.
+pub(crate) fn config() -> WebSocketConfig {
+    WebSocketConfig::default()
+        .read_buffer_size(4 << 10)
+        .write_buffer_size(0)
+        .max_message_size(Some(MAX_CLIENT_MESSAGE_BYTES))
+        .max_frame_size(Some(MAX_CLIENT_MESSAGE_BYTES))
+}
+
+/// Serves one WebSocket until it has ended.
+pub(crate) async fn run(shared: &Shared, mut socket: Socket, address: IpAddr) {
+    let Some(_permit) = shared.sockets.admit(address) else {
+        let end = End::Refused(ErrorCode::Busy, "too many connections; try again later");
+        return finish(shared, socket, end).await;
+    };
+    let Err(end) = serve(shared, &mut socket).await;
+    finish(shared, socket, end).await;
+}
+
+async fn serve(shared: &Shared, socket: &mut Socket) -> Result<std::convert::Infallible, End> {
+    let outbox = Outbox::new(shared.budget.clone());
+    let mut allowance = Allowance::new(Instant::now(), &shared.options.limits);
+
+    let first = tokio::select! {
+        () = shared.stopping() => return Err(SHUTTING_DOWN),
+        first = timeout(shared.options.timeouts.join, next_message(socket, &mut allowance)) => {
+            first.map_err(|_| End::Refused(ErrorCode::BadMessage, "no join in time"))??
+        }
+    };
+    let ClientMessage::Join { version, room } = first else {
+        return Err(End::Refused(ErrorCode::BadMessage, "the first message must be join"));
+    };
+    if version != SIGNALING_VERSION {
+        let text = "it speaks another version; reload the page or update the program";
+        return Err(End::Refused(ErrorCode::UnsupportedVersion, text));
+    }
+    let (membership, members) = shared.rooms.join(room, outbox.clone()).map_err(|e| match e {
+        JoinError::RoomFull => End::Refused(ErrorCode::RoomFull, "the room is full"),
+        JoinError::TooManyRooms => End::Refused(ErrorCode::Busy, "no more rooms; try again later"),
+    })?;
+    shared.metrics.joins.increment();
+    tracing::debug!(peer = %membership.peer(), members = members.len(), "joined");
+
+    let ice_servers = shared.options.ice_servers.mint();
+    let joined = ServerMessage::Joined { peer: membership.peer(), members, ice_servers };
+    send(shared, socket, &outbox, Message::Text(encode(&joined))).await?;
+    converse(shared, socket, &outbox, &mut allowance, &membership).await
+}
+
+/// The member's phase: pass on what it sends, send what others pass on to it, and see that it lives.
+async fn converse(
+    shared: &Shared,
+    socket: &mut Socket,
+    outbox: &Outbox,
+    allowance: &mut Allowance,
+    membership: &Membership,
+) -> Result<std::convert::Infallible, End> {
+    let mut pings = interval(shared.options.timeouts.ping);
+    pings.tick().await; // The first is due at once.
+    let mut heard = true;
+    loop {
+        tokio::select! {
+            () = shared.stopping() => return Err(SHUTTING_DOWN),
+            message = outbox.next() => {
+                let message = message.map_err(|_| TOO_SLOW)?;
+                send(shared, socket, outbox, Message::Text(message)).await?;
+            }
+            frame = socket.next() => {
+                heard = true;
+                if let Some(message) = read(frame, allowance)? {
+                    obey(shared, outbox, membership, message)?;
+                }
+            }
+            _ = pings.tick() => {
+                if !heard {
+                    return Err(End::Silent);
+                }
+                heard = false;
+                send(shared, socket, outbox, Message::Ping(Bytes::new())).await?;
+            }
+        }
+    }
+}
+
+fn obey(
+    shared: &Shared,
+    outbox: &Outbox,
+    membership: &Membership,
+    message: ClientMessage,
+) -> Result<(), End> {
+    match message {
+        ClientMessage::Signal { to, envelope } => {
+            let bytes = envelope.as_bytes().len();
+            tracing::trace!(from = %membership.peer(), %to, bytes, "signal");
+            match membership.pass_on(to, envelope) {
+                Ok(()) => {
+                    shared.metrics.signals.increment();
+                    shared.metrics.signal_bytes.add(bytes);
+                }
+                Err(Undeliverable) => {
+                    shared.metrics.undeliverable.increment();
+                    // Through the outbox, so that who provokes many and reads none is too slow.
+                    outbox.push(encode(&ServerMessage::Undeliverable { to }));
+                }
+            }
+            Ok(())
+        }
+        ClientMessage::Leave => Err(End::Left),
+        ClientMessage::Join { .. } => {
+            Err(End::Refused(ErrorCode::BadMessage, "it is in a room already"))
+        }
+    }
+}
+
+async fn next_message(
+    socket: &mut Socket,
+    allowance: &mut Allowance,
+) -> Result<ClientMessage, End> {
+    loop {
+        if let Some(message) = read(socket.next().await, allowance)? {
+            return Ok(message);
+        }
+    }
+}
+
+/// Makes of a frame what it says, `None` for a ping or pong. (tungstenite answers pings.)
+fn read(
+    frame: Option<Result<Message, WsError>>,
+    allowance: &mut Allowance,
+) -> Result<Option<ClientMessage>, End> {
+    let frame = match frame {
+        None | Some(Ok(Message::Close(_)) | Err(WsError::ConnectionClosed)) => {
+            return Err(End::Left);
+        }
+        Some(Ok(frame)) => frame,
+        Some(Err(WsError::Capacity(_))) => return Err(TOO_LARGE),
+        Some(Err(WsError::Io(_))) => return Err(End::Lost),
+        Some(Err(WsError::Protocol(error))) => {
+            use tokio_tungstenite::tungstenite::error::ProtocolError;
+            return Err(match error {
+                ProtocolError::ResetWithoutClosingHandshake => End::Lost,
+                _ => End::Refused(ErrorCode::BadMessage, "not the WebSocket protocol"),
+            });
+        }
+        Some(Err(_)) => return Err(BAD_MESSAGE),
+    };
+    if !allowance.spend(Instant::now(), frame.len()) {
+        return Err(End::Refused(ErrorCode::TooFast, "it sends too much; try again later"));
+    }
+    match frame {
+        Message::Text(text) => match serde_json::from_str(&text) {
+            Ok(message) => Ok(Some(message)),
+            Err(_) if text.len() > MAX_ENVELOPE_TEXT => Err(TOO_LARGE),
+            Err(_) => Err(BAD_MESSAGE),
+        },
+        Message::Ping(_) | Message::Pong(_) => Ok(None),
+        _ => Err(BAD_MESSAGE),
+    }
+}
+
+/// Sends one message, unless the client is too slow to take it.
+async fn send(
+    shared: &Shared,
+    socket: &mut Socket,
+    outbox: &Outbox,
+    message: Message,
+) -> Result<(), End> {
+    tokio::select! {
+        biased;
+        sent = timeout(shared.options.timeouts.ping, socket.send(message)) => match sent {
+            Ok(sent) => sent.map_err(|_| End::Lost),
+            Err(_) => Err(TOO_SLOW),
+        },
+        _ = outbox.overflowed() => Err(TOO_SLOW),
+        () = shared.stopping() => Err(SHUTTING_DOWN),
+    }
+}
+
+async fn finish(shared: &Shared, socket: Socket, end: End) {
+    shared.metrics.ended(&end);
+    tracing::debug!(reason = end.label(), "socket ended");
+    if end != End::Lost {
+        // Whether the client hears it is up to the client.
+        let _ = timeout(shared.options.timeouts.goodbye, say_goodbye(socket, end)).await;
+    }
+}
+
+/// Tells the client why, closes, and reads on until the client has closed too: closing a TCP connection
+/// while something is unread discards what the other side has not yet taken in.
+async fn say_goodbye(mut socket: Socket, end: End) -> Result<(), WsError> {
+    if let End::Refused(code, text) = end {
+        let error = ServerMessage::Error { code, message: text.into() };
+        socket.send(Message::Text(encode(&error))).await?;
+    }
+    let frame = CloseFrame { code: end.close_code(), reason: end.label().into() };
+    match socket.close(Some(frame)).await {
+        Ok(()) | Err(WsError::ConnectionClosed) => {}
+        Err(error) => return Err(error),
+    }
+    let mut stream = socket.into_inner();
+    stream.shutdown().await?;
+    let mut discarded = vec![0; 4 << 10];
+    while stream.read(&mut discarded).await? > 0 {}
+    Ok(())
+}
+
+const SHUTTING_DOWN: End =
+    End::Refused(ErrorCode::ShuttingDown, "it is shutting down; try again in a moment");
+const TOO_SLOW: End = End::Refused(ErrorCode::TooSlow, "the connection is too slow; try again");
+const TOO_LARGE: End = End::Refused(ErrorCode::TooLarge, "a message was too large");
+const BAD_MESSAGE: End = End::Refused(ErrorCode::BadMessage, "a message made no sense to it");
+
+impl End {
+    /// All that [`Self::label`] can be.
+    pub(crate) const LABELS: [&'static str; 11] = [
+        "left",
+        "lost",
+        "silent",
+        "unsupported-version",
+        "bad-message",
+        "too-large",
+        "too-fast",
+        "too-slow",
+        "room-full",
+        "busy",
+        "shutting-down",
+    ];
+
+    /// The reason in one word, for the log, the metrics and the close frame; for a refusal as in JSON.
+    pub(crate) fn label(&self) -> &'static str {
+        match self {
+            Self::Left => "left",
+            Self::Lost => "lost",
+            Self::Silent => "silent",
+            Self::Refused(code, _) => match code {
+                ErrorCode::UnsupportedVersion => "unsupported-version",
+                ErrorCode::BadMessage | ErrorCode::Other => "bad-message",
+                ErrorCode::TooLarge => "too-large",
+                ErrorCode::TooFast => "too-fast",
+                ErrorCode::TooSlow => "too-slow",
+                ErrorCode::RoomFull => "room-full",
+                ErrorCode::Busy => "busy",
+                ErrorCode::ShuttingDown => "shutting-down",
+            },
+        }
+    }
+
+    /// The nearest of the registered close codes (RFC 6455, section 7.4, and its registry).
+    fn close_code(&self) -> CloseCode {
+        match self {
+            Self::Left | Self::Lost => CloseCode::Normal,
+            Self::Silent => CloseCode::Policy,
+            Self::Refused(code, _) => match code {
+                ErrorCode::ShuttingDown => CloseCode::Restart,
+                ErrorCode::Busy | ErrorCode::RoomFull => CloseCode::Again,
+                ErrorCode::TooLarge => CloseCode::Size,
+                _ => CloseCode::Policy,
+            },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_refusal_is_labelled_as_in_json() {
+        use ErrorCode::*;
+        for code in [
+            UnsupportedVersion,
+            BadMessage,
+            TooLarge,
+            TooFast,
+            TooSlow,
+            RoomFull,
+            Busy,
+            ShuttingDown,
+        ] {
+            let label = End::Refused(code, "").label();
+            assert_eq!(serde_json::to_string(&code).unwrap(), format!("\"{label}\""));
+            assert!(End::LABELS.contains(&label));
+        }
+    }
+
+    #[test]
+    fn a_message_that_cannot_be_read_is_bad_or_too_large() {
+        let read = |text: String| {
+            let mut allowance = Allowance::new(Instant::now(), &crate::Limits::default());
+            read(Some(Ok(Message::Text(text.into()))), &mut allowance).unwrap_err()
+        };
+        assert_eq!(read("{}".into()), BAD_MESSAGE);
+        let envelope = "A".repeat(MAX_ENVELOPE_TEXT + 4);
+        let signal =
+            format!(r#"{{"type":"signal","to":"00000000000000ff","envelope":"{envelope}"}}"#);
+        assert_eq!(read(signal), TOO_LARGE);
+    }
+}
