@@ -42,7 +42,7 @@ fn main() {
 }
 
 /// Brings the store up to date and returns the Rust expression of each file.
-fn embed(folder: &Path, store: &Path) -> io::Result<Vec<String>> {
+pub(crate) fn embed(folder: &Path, store: &Path) -> io::Result<Vec<String>> {
     if !folder.is_absolute() {
         return Err(io::Error::other("must be an absolute path"));
     }
