@@ -1,0 +1,352 @@
+//! What passes between a [`Peer`](crate::peer::Peer) and whoever embeds it: plain values, the same in
+//! Rust and in JavaScript (there in camelCase, see the TypeScript section at the end).
+//!
+//! All sizes are bytes, all rates bytes per second. Labels and translations are the embedder's job;
+//! the only text for people here are the sentences in `error` and `message`.
+
+use serde::{Deserialize, Serialize};
+use wasm_bindgen::prelude::*;
+
+/// How to enter a room. Everything has a default.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct PeerOptions {
+    /// What others see this peer called; shortened to 64 bytes.
+    pub name: Option<String>,
+    /// Address of the server for a new room, such as `https://host/`; else the page's own origin.
+    pub server: Option<String>,
+    /// Bytes of files sent per second at most, to all peers together.
+    pub upload_limit: Option<u64>,
+    /// Bytes of files received per second at most, from all peers together.
+    pub download_limit: Option<u64>,
+    /// Where the worker's script is; else [`DEFAULT_WORKER_URL`].
+    pub worker_url: Option<String>,
+}
+
+/// Where Trunk puts the worker's script: its loader beside the page.
+pub const DEFAULT_WORKER_URL: &str = "/worker_loader.js";
+
+/// Caps on bandwidth, bytes per second; absent is unlimited.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Limits {
+    /// Bytes of files sent per second, to all peers together.
+    pub upload: Option<u64>,
+    /// Bytes of files received per second, from all peers together.
+    pub download: Option<u64>,
+}
+
+/// A file to be shared, or an empty directory.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SharedFile {
+    /// Names joined by `/`; for one file just its name.
+    pub path: String,
+    /// The file; `None` is an empty directory.
+    #[serde(with = "crate::wire::optional_js", default)]
+    pub file: Option<web_sys::File>,
+}
+
+/// How everything stands.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct State {
+    /// The connection to the server. Transfers go on without it.
+    pub server: ServerState,
+    /// What is known of the cause when the server is lost or refuses: a sentence.
+    pub server_message: Option<String>,
+    /// Our id for this stay, once the server has given one.
+    pub peer_id: Option<String>,
+    /// What we are called.
+    pub name: String,
+    /// The link that lets others in.
+    pub invite_link: String,
+    /// The other members of the room.
+    pub peers: Vec<PeerInfo>,
+    /// All shares in the room.
+    pub shares: Vec<ShareInfo>,
+    /// Where received files are kept until they are saved.
+    pub storage: Storage,
+    /// Bytes that the browser says can still be stored, if it says anything.
+    pub available: Option<u64>,
+}
+
+/// The connection to the server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum ServerState {
+    /// Not there yet.
+    Connecting,
+    /// In the room.
+    Connected,
+    /// Lost; tried again by itself.
+    Lost,
+    /// The server will not have us; not tried again.
+    Refused,
+}
+
+/// Where received files are kept until they are saved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Storage {
+    /// In the browser's own part of the disk; survives a reload.
+    Disk,
+    /// In memory, as in private windows of some browsers: large files may not fit, a reload loses them.
+    Memory,
+}
+
+/// Another member of the room.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PeerInfo {
+    /// Its id for this stay.
+    pub id: String,
+    /// What it calls itself; empty until connected.
+    pub name: String,
+    /// The first digits of its key, once proven.
+    pub key: Option<String>,
+    /// Whether it is connected and confirmed.
+    pub connected: bool,
+    /// Whether it made the room's invite.
+    pub is_creator: bool,
+    /// How packets to it travel, once known.
+    pub path: Option<PathKind>,
+    /// The round trip, once measured.
+    pub round_trip_ms: Option<f64>,
+    /// Bytes of files sent to it.
+    pub sent: u64,
+    /// Bytes of files received from it.
+    pub received: u64,
+}
+
+/// How packets to a peer travel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum PathKind {
+    /// Within one network or machine.
+    Lan,
+    /// Straight through address translation.
+    Direct,
+    /// Through a relay.
+    Relayed,
+}
+
+/// A share as this peer sees it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ShareInfo {
+    /// Its id.
+    pub id: String,
+    /// The file's name if it is one file, else the folder's, else `N files`.
+    pub title: String,
+    /// Number of files.
+    pub file_count: u32,
+    /// Number of empty directories.
+    pub directory_count: u32,
+    /// Bytes of all files.
+    pub total: u64,
+    /// How it stands.
+    pub state: ShareState,
+    /// What it waits for, while receiving, if nothing can be asked for at the moment.
+    pub waiting: Option<Waiting>,
+    /// Why it failed, or could not be saved: a sentence.
+    pub error: Option<String>,
+    /// Whether it was saved: handed to the browser as a download, or written into the picked directory.
+    pub saved: bool,
+    /// Bytes that are verified and durable here.
+    pub have: u64,
+    /// Bytes that came over the network and were verified.
+    pub fetched: u64,
+    /// Bytes found already verified in the store.
+    pub reused: u64,
+    /// Bytes that came in vain.
+    pub wasted: u64,
+    /// Bytes of it sent to others.
+    pub uploaded: u64,
+    /// Verified bytes per second.
+    pub rate: f64,
+    /// Connected peers that have some of it.
+    pub holders: u32,
+    /// Connected peers that have all of it.
+    pub full_holders: u32,
+    /// Connected peers that say they have it all, verified and in place.
+    pub receivers: u32,
+    /// Verified bytes by who sent them.
+    pub sources: Vec<SourceInfo>,
+    /// Whether its origin made the room's invite.
+    pub from_creator: bool,
+    /// Number of pieces.
+    pub pieces: u32,
+    /// The first [`MAX_FILES_TOLD`] files.
+    pub files: Vec<FileInfo>,
+}
+
+/// At most so many files of a share are listed in [`ShareInfo::files`].
+pub const MAX_FILES_TOLD: usize = 100;
+
+/// How a share stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum ShareState {
+    /// We share it.
+    Shared,
+    /// It could be received.
+    Available,
+    /// Its store is being opened.
+    Opening,
+    /// It is being received.
+    Receiving,
+    /// All pieces are verified; the files are being put in place.
+    Finishing,
+    /// All is verified and in place.
+    Complete,
+    /// It cannot go on by itself; `receive` tries again.
+    Failed,
+}
+
+/// What a receiving share waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Waiting {
+    /// Nobody connected has a piece that is missing.
+    Source,
+    /// What was asked for has not come for a while.
+    Silence,
+}
+
+/// How much of a share came from one peer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SourceInfo {
+    /// Its id while it sent.
+    pub peer: String,
+    /// The name it had.
+    pub name: String,
+    /// Verified bytes.
+    pub bytes: u64,
+}
+
+/// A file of a share.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FileInfo {
+    /// Its path in the share.
+    pub path: String,
+    /// Bytes.
+    pub size: u64,
+    /// Its BLAKE3 hash as `b3sum` prints it, once the hashes of all its pieces are known.
+    pub hash: Option<String>,
+}
+
+/// Something happened.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PeerEvent {
+    /// What.
+    #[serde(rename = "type")]
+    pub kind: EventKind,
+    /// The share it is about.
+    pub share: Option<String>,
+    /// The peer it is about.
+    pub peer: Option<String>,
+    /// That peer's name.
+    pub name: Option<String>,
+    /// The cause, where there is one: a sentence.
+    pub message: Option<String>,
+}
+
+/// What happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum EventKind {
+    /// We are in the room.
+    Joined,
+    /// The server cannot be reached, or the connection to it broke.
+    ServerLost,
+    /// The server will not have us.
+    Refused,
+    /// A peer is connected and has proven its key.
+    PeerConnected,
+    /// A peer is gone.
+    PeerGone,
+    /// A share is on the shelf.
+    ShareAdded,
+    /// A share is off the shelf.
+    ShareRemoved,
+    /// All of a share is verified and in place.
+    Completed,
+    /// A share cannot go on until somebody acts.
+    Failed,
+    /// A peer has all of a share, verified and in place.
+    Received,
+    /// A peer was proven to have sent wrong bytes and is shut out of this room.
+    Banned,
+}
+
+#[wasm_bindgen(typescript_custom_section)]
+const TYPESCRIPT: &str = r#"
+export interface PeerOptions {
+    name?: string;
+    server?: string;
+    uploadLimit?: number;
+    downloadLimit?: number;
+    workerUrl?: string;
+}
+export interface Limits { upload?: number; download?: number; }
+export interface SharedFile { path: string; file?: File; }
+export interface SaveableBlob { blob: Blob; name: string; }
+export interface State {
+    server: "connecting" | "connected" | "lost" | "refused";
+    serverMessage?: string;
+    peerId?: string;
+    name: string;
+    inviteLink: string;
+    peers: PeerInfo[];
+    shares: ShareInfo[];
+    storage: "disk" | "memory";
+    available?: number;
+}
+export interface PeerInfo {
+    id: string;
+    name: string;
+    key?: string;
+    connected: boolean;
+    isCreator: boolean;
+    path?: "lan" | "direct" | "relayed";
+    roundTripMs?: number;
+    sent: number;
+    received: number;
+}
+export interface ShareInfo {
+    id: string;
+    title: string;
+    fileCount: number;
+    directoryCount: number;
+    total: number;
+    state: "shared" | "available" | "opening" | "receiving" | "finishing" | "complete" | "failed";
+    waiting?: "source" | "silence";
+    error?: string;
+    saved: boolean;
+    have: number;
+    fetched: number;
+    reused: number;
+    wasted: number;
+    uploaded: number;
+    rate: number;
+    holders: number;
+    fullHolders: number;
+    receivers: number;
+    sources: { peer: string; name: string; bytes: number }[];
+    fromCreator: boolean;
+    pieces: number;
+    files: { path: string; size: number; hash?: string }[];
+}
+export interface PeerEvent {
+    type: "joined" | "serverLost" | "refused" | "peerConnected" | "peerGone" | "shareAdded"
+        | "shareRemoved" | "completed" | "failed" | "received" | "banned";
+    share?: string;
+    peer?: string;
+    name?: string;
+    message?: string;
+}
+"#;
