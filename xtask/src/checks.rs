@@ -13,7 +13,7 @@ use crate::wasm::{self, Toolchain};
 use crate::workspace::Workspace;
 
 /// What runs in the browser.
-const BROWSER_CRATES: [&str; 6] = ["-p", "protocol", "-p", "wasm-peer", "-p", "web"];
+const BROWSER: [&str; 6] = ["-p", "protocol", "-p", "wasm-peer", "-p", "web"];
 
 /// Which tests to run.
 pub(crate) struct Selection {
@@ -32,50 +32,46 @@ pub(crate) fn test(workspace: &Workspace, selection: &Selection) -> Result {
     if everything {
         report.check("format", || run(workspace.cargo().args(["fmt", "--all", "--check"])));
         report.check("licences and sources", || licences(workspace));
+        // In the page's profile, and below in the release profile, so that build scripts and
+        // macros compile once for checks and builds.
         report.check("clippy, browser", || {
             let mut cargo = wasm.cargo(workspace);
-            cargo.args(["clippy", "--target", wasm::TARGET]);
-            run(cargo.args(BROWSER_CRATES).args(["--", "-D", "warnings"]))
+            cargo.args(["clippy", "--profile", "web", "--target", wasm::TARGET]).args(BROWSER);
+            run(cargo.args(["--", "-D", "warnings"]))
+        });
+        report.check("documentation, browser", || {
+            let mut cargo = wasm.cargo(workspace);
+            cargo.args(["doc", "--no-deps", "--profile", "web", "--target", wasm::TARGET]);
+            run(cargo.args(BROWSER))
         });
     }
     // Before anything that compiles the server, which embeds it.
     let page = report.check("page", || product::page(workspace, PageProfile::Web));
     if everything {
         report.check("clippy", || {
-            // In the release profile all through, so that build scripts and macros compile once.
             let mut cargo = workspace.cargo();
-            cargo.args(["clippy", "--release", "--all-targets"]);
+            cargo.args(["clippy", "--release", "--all-targets"]).args(product::HOST);
             run(cargo.args(["--", "-D", "warnings"]))
         });
         report.check("documentation", || {
             let mut cargo = workspace.cargo();
-            cargo.args(["doc", "--release", "--no-deps"]);
+            cargo.args(["doc", "--release", "--no-deps"]).args(product::HOST);
             run(cargo.env("RUSTDOCFLAGS", "-D warnings"))
         });
-        report.check("documentation, browser", || {
-            let mut cargo = wasm.cargo(workspace);
-            cargo.args(["doc", "--no-deps", "--target", wasm::TARGET]);
-            run(cargo.args(BROWSER_CRATES))
-        });
     }
-    let built = page && report.check("build", || product::host(workspace));
-    if built {
-        report.harness("tests", &mut tests(workspace, selection));
-    } else {
-        report.skip("tests", "there is nothing to test before the page and the build succeed");
-    }
-    report.close()
-}
+    let built = report.check("build", || product::host(workspace));
 
-/// Every test of the host's crates, among them those that drive browsers.
-fn tests(workspace: &Workspace, selection: &Selection) -> Command {
     let mut cargo = workspace.cargo();
-    cargo.args(["test", "--release", "--no-fail-fast"]);
-    cargo.args(&selection.filter);
+    cargo.args(["test", "--release", "--no-fail-fast"]).args(product::HOST);
+    if !(page && built) {
+        // End to end there is nothing new to test; the rest can still tell something.
+        cargo.args(["--exclude", "tests"]);
+    }
     if selection.long {
         cargo.env("SHOAL_LONG", "1");
     }
-    cargo
+    report.harness("tests", cargo.args(&selection.filter));
+    report.close()
 }
 
 /// Licences, duplicates and sources always; known vulnerabilities where their list, a git
@@ -130,11 +126,6 @@ impl Report {
         });
     }
 
-    fn skip(&mut self, name: &'static str, why: &str) {
-        eprintln!("\n== {name}: skipped: {why}");
-        self.steps.push(Step { name, took: Duration::ZERO, outcome: "skipped".into() });
-    }
-
     fn step(&mut self, name: &'static str, step: impl FnOnce() -> (Tally, Option<Tally>)) -> bool {
         eprintln!("\n== {name}");
         let start = Instant::now();
@@ -172,8 +163,9 @@ fn count(command: &mut Command) -> Result<Tally> {
         command.stdout(Stdio::piped()).spawn().map_err(|error| could_not_start(command, &error))?;
     let stdout = child.stdout.take().expect("standard output is piped");
     let mut sum = Tally::default();
-    for line in BufReader::new(stdout).lines() {
+    for line in BufReader::new(stdout).split(b'\n') {
         let line = line.map_err(|error| format!("could not read the tests' output: {error}"))?;
+        let line = String::from_utf8_lossy(&line);
         println!("{line}");
         if let Some(tally) = Tally::parse(&line) {
             sum += tally;

@@ -13,6 +13,11 @@ use crate::setup::has_wasm_opt;
 use crate::wasm::Toolchain;
 use crate::workspace::Workspace;
 
+/// What is built and tested on the host; the page's crate holds parts that need no browser. One
+/// selection for all of cargo's commands: for another it would compile dependencies again, with
+/// other features.
+pub(crate) const HOST: [&str; 3] = ["--workspace", "--exclude", "wasm-peer"];
+
 /// How the page is compiled.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum PageProfile {
@@ -57,10 +62,9 @@ pub(crate) fn all(workspace: &Workspace) -> Result {
     host(workspace)
 }
 
-/// Builds the host's crates, all at once: for a part of them cargo would compile their
-/// dependencies again, with fewer features.
+/// Builds the host's crates.
 pub(crate) fn host(workspace: &Workspace) -> Result {
-    run(workspace.cargo().args(["build", "--release"]))
+    run(workspace.cargo().args(["build", "--release"]).args(HOST))
 }
 
 /// Becomes the server, so that signals and exit code are its own. Its address is the last

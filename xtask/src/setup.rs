@@ -86,8 +86,13 @@ fn serve_needs(workspace: &Workspace) -> Result<Vec<Need<'_>>> {
         },
         cargo_tool(
             workspace,
-            // Its own lock file holds a version that was withdrawn.
-            CargoTool { package: "wasm-bindgen-cli", program: "wasm-bindgen", flags: &[] },
+            // Only this program, and without TLS, which its others need. Not `--locked`: its own
+            // lock file asks for a version that the registry does not have.
+            CargoTool {
+                package: "wasm-bindgen-cli",
+                program: "wasm-bindgen",
+                flags: &["--bin=wasm-bindgen", "--no-default-features"],
+            },
             wasm_bindgen,
             "makes the JavaScript that loads the page's code",
             2,

@@ -44,8 +44,9 @@ impl Toolchain {
     /// Installs one: by rustup if it can, else from Debian.
     pub(crate) fn install(workspace: &Workspace) -> Result {
         if on_path("rustup") {
-            let added = run(workspace.command("rustup").args(["target", "add", TARGET]));
-            if added.is_ok() && host_has_target(workspace) {
+            let mut rustup = workspace.command("rustup");
+            rustup.args(["target", "add", TARGET]).env("RUST_BACKTRACE", "0");
+            if run(&mut rustup).is_ok() && host_has_target(workspace) {
                 return Ok(());
             }
             eprintln!(

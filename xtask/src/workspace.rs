@@ -88,11 +88,13 @@ impl Workspace {
         command
     }
 
-    /// The host's cargo, always with the page's place, so that no two of our commands build
-    /// the server differently.
+    /// The host's cargo. It is always told where the page is, once there is one, so that no two
+    /// of our commands build the server differently.
     pub(crate) fn cargo(&self) -> Command {
         let mut command = self.command(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-        command.env("SHOAL_PAGE", self.page());
+        if self.page().join("index.html").is_file() {
+            command.env("SHOAL_PAGE", self.page());
+        }
         command
     }
 
