@@ -46,11 +46,11 @@ pub(crate) fn embed(folder: &Path, store: &Path) -> io::Result<Vec<String>> {
     if !folder.is_absolute() {
         return Err(io::Error::other("must be an absolute path"));
     }
-    let mut names = BTreeSet::new();
-    list(folder, "", &mut names)?;
-    if !names.contains("index.html") {
+    if !folder.join("index.html").is_file() {
         return Err(io::Error::other("there is no index.html in it; build the page first"));
     }
+    let mut names = BTreeSet::new();
+    list(folder, "", &mut names)?;
     fs::create_dir_all(store)?;
     let names: Vec<_> = names.into_iter().collect();
     let files: Vec<_> = thread::scope(|scope| {
