@@ -471,9 +471,9 @@ impl KnownHashes {
         self.hashes.len()
     }
 
-    /// The batch that proves the hash of a piece.
-    pub fn batch(&self, piece: PieceIndex) -> Option<&HashBatch> {
-        self.hashes.get(&piece).map(|&(_, batch)| &self.batches[batch])
+    /// The batch that proves the hash of a piece, and its place among [`KnownHashes::batches`].
+    pub fn batch(&self, piece: PieceIndex) -> Option<(usize, &HashBatch)> {
+        self.hashes.get(&piece).map(|&(_, place)| (place, &self.batches[place]))
     }
 
     /// All batches, in the order in which they came.
@@ -630,7 +630,7 @@ mod tests {
         assert_eq!(known.insert(batch(0..64)), Ok(true));
         assert_eq!(known.insert(batch(3..5)), Ok(false));
         for piece in [0, 10, 20, 63] {
-            assert!(known.batch(PieceIndex(piece)).unwrap().iter().any(|(p, _)| p.0 == piece));
+            assert!(known.batch(PieceIndex(piece)).unwrap().1.iter().any(|(p, _)| p.0 == piece));
             assert_eq!(known.hash(PieceIndex(piece)), Some(hash(piece)));
         }
         assert_eq!(known.batch(PieceIndex(64)), None);

@@ -84,6 +84,42 @@ impl TokenBucket {
     }
 }
 
+/// How fast bytes come, smoothed over a few seconds.
+#[derive(Clone, Debug)]
+pub(crate) struct Meter {
+    since: Instant,
+    updated: Instant,
+    /// Bytes, of which a share fades with time.
+    weight: f64,
+}
+
+/// After this long a byte counts for 1/e of what it did.
+const FADE: Duration = Duration::from_secs(3);
+
+impl Meter {
+    pub(crate) fn new(now: Instant) -> Self {
+        Self { since: now, updated: now, weight: 0.0 }
+    }
+
+    pub(crate) fn add(&mut self, now: Instant, bytes: u64) {
+        self.weight = self.faded(now) + bytes as f64;
+        self.updated = self.updated.max(now);
+    }
+
+    /// Bytes per second.
+    pub(crate) fn rate(&self, now: Instant) -> f64 {
+        // Shortly after the start there is less to average over.
+        let age = now.saturating_since(self.since).as_secs_f64().max(0.25);
+        let span = FADE.as_secs_f64() * (1.0 - (-age / FADE.as_secs_f64()).exp());
+        self.faded(now) / span
+    }
+
+    fn faded(&self, now: Instant) -> f64 {
+        let elapsed = now.saturating_since(self.updated).as_secs_f64();
+        self.weight * (-elapsed / FADE.as_secs_f64()).exp()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -149,6 +185,19 @@ mod tests {
         bucket.take(at(1000), 1250);
         assert!(!bucket.is_ready(at(0)));
         assert!(bucket.is_ready(at(2100)));
+    }
+
+    #[test]
+    fn a_meter_shows_a_steady_rate_soon_and_fades_when_nothing_comes() {
+        let mut meter = Meter::new(at(0));
+        for tenth in 1..=100 {
+            meter.add(at(tenth * 100), 100_000);
+            if tenth > 5 {
+                let rate = meter.rate(at(tenth * 100));
+                assert!((0.8e6..1.3e6).contains(&rate), "{rate} after {tenth} tenths");
+            }
+        }
+        assert!(meter.rate(at(30_000)) < 2_000.0);
     }
 
     #[test]

@@ -1,0 +1,698 @@
+//! Asking for pieces, checking what comes, and getting it stored.
+//!
+//! A piece's way: asked of a lane → assembled in memory, in order → held until its signed hash is here
+//! → hashed → written → committed → announced. Nothing unverified leaves this file.
+
+use std::collections::BTreeMap;
+
+use tracing::debug;
+
+use super::peers::Lane;
+use super::shelf::{Share, State, availability};
+use super::{NoSuchShare, Swarm};
+use crate::bitfield::Bitfield;
+use crate::event::{CloseReason, Event, Failure};
+use crate::io::{ConnectionId, Kept, StorageError, StorageRequest};
+use crate::manifest::{HashBatch, KnownHashes, ShareId};
+use crate::message::{Block, PeerMessage, RequestId, Run, decode_blocks};
+use crate::piece::PieceIndex;
+use crate::rate::Meter;
+use crate::scheduler::{SILENCE, Stamp, pick_run};
+use crate::signaling::PeerId;
+use crate::time::{Duration, Instant};
+
+/// What may be asked for and not yet written, all lanes together: bounds memory on the receiving side.
+const MAX_IN_FLIGHT_BYTES: u64 = 16 << 20;
+/// Written pieces are committed when they come to this much …
+const COMMIT_BYTES: u64 = 1 << 20;
+/// … or have waited this long.
+const COMMIT_DELAY: Duration = Duration::from_millis(200);
+/// Only when so few pieces are missing, a piece is asked of a second peer.
+const ENDGAME_PIECES: u32 = 8;
+
+/// A share being received, or received.
+pub(super) struct Download {
+    /// Whether the store is open; until then nothing is asked for.
+    pub(super) opened: bool,
+    /// Whether all is committed and the files are being put in place.
+    pub(super) finishing: bool,
+    /// Pieces whose hash held, durable or on the way there.
+    verified: Bitfield,
+    /// Verified pieces, and pieces that were asked for.
+    taken: Bitfield,
+    /// How many lanes were asked for a piece.
+    asked: BTreeMap<PieceIndex, u32>,
+    /// How many connected members have a piece.
+    availability: Vec<u16>,
+    /// Where the search for a piece begins: differs from peer to peer.
+    start: u32,
+    /// Whole pieces whose hash is not known yet, and who sent them.
+    unproven: BTreeMap<PieceIndex, (ConnectionId, Vec<u8>)>,
+    written: Vec<PieceIndex>,
+    written_bytes: u64,
+    commit_at: Option<Instant>,
+    committing: Vec<PieceIndex>,
+    /// How many of the known batches were handed to storage.
+    batches_kept: usize,
+    pub(super) fetched: u64,
+    pub(super) reused: u64,
+    pub(super) wasted: u64,
+    pub(super) meter: Meter,
+    /// Verified bytes by sender, with the name it had.
+    pub(super) sources: BTreeMap<PeerId, (String, u64)>,
+}
+
+/// A request that was sent and is not yet answered in full.
+#[derive(Debug)]
+pub(super) struct Asked {
+    share: ShareId,
+    run: Run,
+    /// How many of its pieces have come.
+    done: u32,
+    /// The piece that is coming.
+    buffer: Vec<u8>,
+    /// Bytes still to come.
+    left: u64,
+    stamp: Stamp,
+    first_block: Option<Instant>,
+}
+
+impl Asked {
+    fn next(&self) -> PieceIndex {
+        PieceIndex(self.run.first.0 + self.done)
+    }
+
+    /// The pieces that have not come in full.
+    fn missing(&self) -> impl Iterator<Item = PieceIndex> {
+        (self.next().0..self.run.first.0 + self.run.count).map(PieceIndex)
+    }
+}
+
+impl Download {
+    fn new(now: Instant, start: u32, availability: Vec<u16>) -> Self {
+        let pieces = availability.len() as u32;
+        Self {
+            opened: false,
+            finishing: false,
+            verified: Bitfield::new(pieces),
+            taken: Bitfield::new(pieces),
+            asked: BTreeMap::new(),
+            availability,
+            start,
+            unproven: BTreeMap::new(),
+            written: Vec::new(),
+            written_bytes: 0,
+            commit_at: None,
+            committing: Vec::new(),
+            batches_kept: 0,
+            fetched: 0,
+            reused: 0,
+            wasted: 0,
+            meter: Meter::new(now),
+            sources: BTreeMap::new(),
+        }
+    }
+
+    /// A member came to have a piece, or is gone with it.
+    pub(super) fn count(&mut self, piece: PieceIndex, has: bool) {
+        if let Some(count) = self.availability.get_mut(piece.0 as usize) {
+            *count = if has { count.saturating_add(1) } else { count.saturating_sub(1) };
+        }
+    }
+
+    pub(super) fn verified(&self) -> &Bitfield {
+        &self.verified
+    }
+
+    fn ask(&mut self, piece: PieceIndex) {
+        self.taken.insert(piece);
+        *self.asked.entry(piece).or_default() += 1;
+    }
+
+    /// A lane will not bring a piece (any more).
+    fn unask(&mut self, piece: PieceIndex) {
+        if let Some(lanes) = self.asked.get_mut(&piece) {
+            *lanes -= 1;
+            if *lanes == 0 {
+                self.asked.remove(&piece);
+                if !self.verified.contains(piece) && !self.unproven.contains_key(&piece) {
+                    self.taken.remove(piece);
+                }
+            }
+        }
+    }
+}
+
+impl Swarm {
+    // ---- beginning and end ----
+
+    pub(super) fn start_receiving(&mut self, id: ShareId) -> Result<(), NoSuchShare> {
+        let share = self.shelf.get_mut(&id).ok_or(NoSuchShare)?;
+        match share.state {
+            State::Available => {}
+            // Our own files are there or they are not; sharing them again is what helps.
+            State::Failed(_) if share.manifest.origin() != self.key.public() => {}
+            State::Failed(_) => return Err(NoSuchShare),
+            State::Shared | State::Receiving(_) | State::Complete(_) => return Ok(()),
+        }
+        let pieces = share.geometry().pieces();
+        let start = self.rng.below(pieces);
+        let holdings = self.members.values().map(|member| &member.shares);
+        let availability = availability(pieces, holdings, id);
+        share.have = Bitfield::new(pieces);
+        share.hashes = KnownHashes::default();
+        share.state = State::Receiving(Box::new(Download::new(self.now, start, availability)));
+        let (manifest, signed) = (share.manifest.clone(), share.signed.clone());
+        self.storage_out.push_back(StorageRequest::Open { share: id, manifest, signed });
+        Ok(())
+    }
+
+    pub(super) fn on_opened(&mut self, id: ShareId, result: Result<Kept, StorageError>) {
+        let kept = match result {
+            Ok(kept) => kept,
+            Err(error) => return self.fail_share(id, error.into()),
+        };
+        let Some(share) = self.shelf.get_mut(&id) else { return };
+        let origin = share.manifest.origin();
+        for batch in kept.batches {
+            // What was kept is believed no more than what comes from a peer.
+            if batch.share == id && batch.verify(&origin).is_ok() {
+                let _ = share.hashes.insert(batch);
+            }
+        }
+        let geometry = share.manifest.geometry().clone();
+        let have = match kept.pieces {
+            pieces if pieces.len() == geometry.pieces() => pieces,
+            _ => Bitfield::new(geometry.pieces()),
+        };
+        let proven: Vec<PieceIndex> =
+            have.iter().filter(|&piece| share.hashes.hash(piece).is_some()).collect();
+        let Share { state: State::Receiving(download), hashes, have, .. } = share else { return };
+        for piece in proven {
+            have.insert(piece);
+            download.verified.insert(piece);
+            download.taken.insert(piece);
+            download.reused += u64::from(geometry.length(piece));
+        }
+        download.opened = true;
+        download.batches_kept = hashes.batches().len();
+        self.announce(id);
+        if kept.finished && self.shelf.get(&id).is_some_and(|share| share.have.is_full()) {
+            return self.on_finished(id, Ok(()));
+        }
+        self.finish_if_whole(id);
+        self.may_ask = true;
+    }
+
+    fn finish_if_whole(&mut self, id: ShareId) {
+        let Some(share) = self.shelf.get_mut(&id) else { return };
+        let whole = share.have.is_full();
+        if let Some(download) =
+            share.download().filter(|download| whole && download.opened && !download.finishing)
+        {
+            download.finishing = true;
+            self.storage_out.push_back(StorageRequest::Finish { share: id });
+        }
+    }
+
+    pub(super) fn on_finished(&mut self, id: ShareId, result: Result<(), StorageError>) {
+        if let Err(error) = result {
+            return self.fail_share(id, error.into());
+        }
+        let Some(share) = self.shelf.get_mut(&id) else { return };
+        match std::mem::replace(&mut share.state, State::Available) {
+            State::Receiving(download) => share.state = State::Complete(download),
+            other => return share.state = other,
+        }
+        self.events.push_back(Event::Completed { share: id });
+        self.tell_all(&PeerMessage::Received { share: id });
+    }
+
+    // ---- asking ----
+
+    pub(super) fn ask_for_pieces(&mut self) {
+        let receiving: Vec<ShareId> = self
+            .shelf
+            .iter()
+            .filter(|(_, share)| matches!(&share.state, State::Receiving(d) if d.opened && !d.finishing))
+            .map(|(&id, _)| id)
+            .collect();
+        if receiving.is_empty() {
+            return;
+        }
+        // Those who answer come first, and of those the one with the emptiest window.
+        let mut lanes: Vec<(bool, u64, ConnectionId)> = self
+            .lanes
+            .iter()
+            .filter(|(_, lane)| lane.confirmed)
+            .map(|(&connection, lane)| (lane.silent, lane.window.outstanding(), connection))
+            .collect();
+        lanes.sort_unstable();
+        for (_, _, connection) in lanes {
+            while receiving.iter().any(|&id| self.ask_lane(connection, id)) {}
+        }
+    }
+
+    /// Asks a lane for one run of a share's pieces; false if there is nothing to ask or no room.
+    fn ask_lane(&mut self, connection: ConnectionId, id: ShareId) -> bool {
+        let in_flight = self.in_flight();
+        let Some(lane) = self.lanes.get(&connection) else { return false };
+        let Some(share) = self.shelf.get_mut(&id) else { return false };
+        let Share { state: State::Receiving(download), hashes, manifest, .. } = share else {
+            return false;
+        };
+        let pieces =
+            self.members.get(&lane.peer).and_then(|member| member.shares.get(&id)?.pieces.as_ref());
+        let (Some(have), geometry) = (pieces, manifest.geometry()) else { return false };
+        let piece_bytes = geometry.piece_size().bytes().min(manifest.total());
+        let room = lane
+            .window
+            .room(piece_bytes)
+            .min(MAX_IN_FLIGHT_BYTES.max(2 * piece_bytes).saturating_sub(in_flight));
+        if (lane.silent && !lane.asked.is_empty()) || !self.download.is_ready(self.now) {
+            return false;
+        }
+        let room = if lane.silent { room.min(piece_bytes) } else { room };
+        let known = |piece| hashes.hash(piece).is_some();
+        let picked = pick_run(
+            have,
+            &download.taken,
+            &download.availability,
+            geometry,
+            download.start,
+            room,
+            known,
+        )
+        .or_else(|| endgame(lane, download, have, room, |piece| u64::from(geometry.length(piece))));
+        let Some(run) = picked else { return false };
+
+        let bytes: u64 = run.iter().map(|piece| u64::from(geometry.length(piece))).sum();
+        let with_hashes = !known(run.first);
+        run.iter().for_each(|piece| download.ask(piece));
+        self.download.take(self.now, bytes as usize);
+        let request = RequestId(self.next_request);
+        self.next_request = self.next_request.wrapping_add(1);
+        let Some(lane) = self.lanes.get_mut(&connection) else { return false };
+        if lane.asked.is_empty() {
+            lane.heard = self.now;
+        }
+        let stamp = lane.window.asked(self.now, bytes);
+        let asked = Asked {
+            share: id,
+            run,
+            done: 0,
+            buffer: Vec::new(),
+            left: bytes,
+            stamp,
+            first_block: None,
+        };
+        lane.asked.insert(request, asked);
+        self.tell(connection, &PeerMessage::Request { request, share: id, run, with_hashes });
+        true
+    }
+
+    fn in_flight(&self) -> u64 {
+        self.unwritten_bytes
+            + self.lanes.values().map(|lane| lane.window.outstanding()).sum::<u64>()
+    }
+
+    // ---- what comes ----
+
+    pub(super) fn on_blocks(&mut self, connection: ConnectionId, bytes: &[u8]) {
+        if !self.lanes.get(&connection).is_some_and(|lane| lane.confirmed) {
+            return self.close_lane(connection, CloseReason::ProtocolViolation, true);
+        }
+        for block in decode_blocks(bytes) {
+            if !block.is_ok_and(|block| self.on_block(connection, &block)) {
+                return self.close_lane(connection, CloseReason::ProtocolViolation, true);
+            }
+            if !self.lanes.contains_key(&connection) {
+                return; // closed over this block
+            }
+        }
+        self.may_ask = true;
+    }
+
+    /// Takes in one block; false if it breaks the rules.
+    fn on_block(&mut self, connection: ConnectionId, block: &Block<'_>) -> bool {
+        let Some(lane) = self.lanes.get_mut(&connection) else { return true };
+        let len = block.bytes.len() as u64;
+        lane.heard = self.now;
+        lane.silent = false;
+        if let Some(member) = self.members.get_mut(&lane.peer) {
+            member.received += len;
+        }
+        let Some(asked) = lane.asked.get_mut(&block.request) else {
+            // Late, after we cancelled: waste, never guilt. But only as much as was cancelled.
+            let allowed = lane.cancelled >= len;
+            lane.cancelled = lane.cancelled.saturating_sub(len);
+            return allowed;
+        };
+        let share = asked.share;
+        let Some(length) =
+            self.shelf.get(&share).map(|share| share.geometry().length(block.piece) as usize)
+        else {
+            return true; // taken off the shelf; its requests are cancelled elsewhere
+        };
+        let in_order = block.piece == asked.next() && block.offset as usize == asked.buffer.len();
+        if !in_order || asked.buffer.len() + block.bytes.len() > length {
+            return false;
+        }
+        if asked.buffer.is_empty() {
+            asked.buffer.reserve_exact(length);
+        }
+        asked.buffer.extend_from_slice(block.bytes);
+        asked.left -= len;
+        asked.first_block.get_or_insert(self.now);
+        lane.window.received(len);
+        if asked.buffer.len() < length {
+            return true;
+        }
+        let bytes = std::mem::take(&mut asked.buffer);
+        asked.done += 1;
+        if asked.done == asked.run.count {
+            let (stamp, first) = (asked.stamp, asked.first_block.unwrap_or(self.now));
+            lane.asked.remove(&block.request);
+            lane.window.measured(self.now, stamp, first);
+        }
+        self.on_piece(connection, share, block.piece, bytes);
+        true
+    }
+
+    /// A whole piece is here.
+    fn on_piece(
+        &mut self,
+        connection: ConnectionId,
+        id: ShareId,
+        piece: PieceIndex,
+        bytes: Vec<u8>,
+    ) {
+        let Some(share) = self.shelf.get_mut(&id) else { return };
+        let known = share.hashes.hash(piece).is_some();
+        let Some(download) = share.download() else { return };
+        if download.verified.contains(piece) || download.unproven.contains_key(&piece) {
+            download.wasted += bytes.len() as u64;
+            download.unask(piece);
+            return;
+        }
+        download.unproven.insert(piece, (connection, bytes));
+        download.unask(piece);
+        if known {
+            self.check_piece(id, piece);
+        }
+    }
+
+    /// Checks a piece that is here whole and whose hash is known.
+    fn check_piece(&mut self, id: ShareId, piece: PieceIndex) {
+        let Some(share) = self.shelf.get_mut(&id) else { return };
+        let (Some(expected), Some(span)) = (share.hashes.hash(piece), share.geometry().span(piece))
+        else {
+            return;
+        };
+        let geometry = share.geometry().clone();
+        let Some(download) = share.download() else { return };
+        let Some((connection, bytes)) = download.unproven.remove(&piece) else { return };
+        let sender = self.lanes.get(&connection).map(|lane| lane.peer);
+        if geometry.hash(piece, &bytes) != Some(expected) {
+            download.taken.remove(piece);
+            download.wasted += bytes.len() as u64;
+            if let Some(peer) = sender {
+                self.on_wrong_bytes(peer, id, piece);
+            }
+            return;
+        }
+        download.verified.insert(piece);
+        let len = bytes.len() as u64;
+        download.fetched += len;
+        download.meter.add(self.now, len);
+        if let Some((peer, member)) = sender.and_then(|peer| Some((peer, self.members.get(&peer)?)))
+        {
+            download.sources.entry(peer).or_insert_with(|| (member.name.clone(), 0)).1 += len;
+        }
+        self.unwritten_bytes += len - self.unwritten.insert((id, piece), len).unwrap_or_default();
+        self.storage_out.push_back(StorageRequest::Write { share: id, piece, span, bytes });
+        self.cancel_duplicates(id, piece);
+    }
+
+    /// The bytes that a peer sent do not match the hash that the origin signed: proof against it.
+    fn on_wrong_bytes(&mut self, peer: PeerId, share: ShareId, piece: PieceIndex) {
+        let Some(member) = self.members.get(&peer) else { return };
+        let (Some(key), name) = (member.key, member.name.clone()) else { return };
+        self.events.push_back(Event::Banned { peer, key, name, share, piece });
+        self.ban(key);
+    }
+
+    /// A piece is here: whoever was asked for it alone as well need not send it.
+    fn cancel_duplicates(&mut self, id: ShareId, piece: PieceIndex) {
+        let duplicates: Vec<(ConnectionId, RequestId)> = self
+            .lanes
+            .iter()
+            .flat_map(|(&connection, lane)| {
+                lane.asked.iter().map(move |(&request, asked)| (connection, request, asked))
+            })
+            .filter(|(_, _, asked)| {
+                asked.share == id && asked.run.count == 1 && asked.run.first == piece
+            })
+            .map(|(connection, request, _)| (connection, request))
+            .collect();
+        for (connection, request) in duplicates {
+            self.cancel(connection, request);
+        }
+    }
+
+    pub(super) fn on_hashes(&mut self, connection: ConnectionId, batch: HashBatch) {
+        let id = batch.share;
+        let Some(share) = self
+            .shelf
+            .get_mut(&id)
+            .filter(|share| matches!(&share.state, State::Receiving(d) if d.opened))
+        else {
+            return; // stopped meanwhile
+        };
+        let pieces = share.geometry().pieces();
+        let end = batch.first.0 + batch.hashes.len() as u32;
+        if batch.iter().all(|(piece, hash)| share.hashes.hash(piece) == Some(hash)) {
+            return;
+        }
+        if end > pieces || batch.verify(&share.manifest.origin()).is_err() {
+            return self.close_lane(connection, CloseReason::ProtocolViolation, true);
+        }
+        let first = batch.first.0;
+        if let Err(error) = share.hashes.insert(batch) {
+            debug!(%error, "a share contradicts itself");
+            return self.fail_share(id, Failure::OriginChanged);
+        }
+        for piece in (first..end).map(PieceIndex) {
+            self.check_piece(id, piece);
+        }
+        self.may_ask = true;
+    }
+
+    pub(super) fn on_reject(&mut self, connection: ConnectionId, request: RequestId) {
+        let Some(lane) = self.lanes.get_mut(&connection) else { return };
+        let Some(asked) = lane.asked.remove(&request) else { return };
+        lane.window.forgiven(asked.left);
+        let (id, piece, peer) = (asked.share, asked.next(), lane.peer);
+        // It does not have the piece after all; do not ask it for that again.
+        let told = self
+            .members
+            .get_mut(&peer)
+            .and_then(|member| member.shares.get_mut(&id)?.pieces.as_mut());
+        if told.is_some_and(|pieces| pieces.remove(piece))
+            && let Some(download) = self.shelf.get_mut(&id).and_then(Share::download)
+        {
+            download.count(piece, false);
+        }
+        self.release_requests([(request, asked)].into());
+        self.may_ask = true;
+    }
+
+    // ---- giving up on requests ----
+
+    /// Tells a lane that a request is not wanted any more, and makes its pieces free for others.
+    fn cancel(&mut self, connection: ConnectionId, request: RequestId) {
+        let Some(lane) = self.lanes.get_mut(&connection) else { return };
+        let Some(asked) = lane.asked.remove(&request) else { return };
+        lane.window.forgiven(asked.left);
+        lane.cancelled += asked.left;
+        self.release_requests([(request, asked)].into());
+        self.tell(connection, &PeerMessage::Cancel { request });
+    }
+
+    /// Makes the pieces of requests that will not be answered free for others.
+    pub(super) fn release_requests(&mut self, requests: BTreeMap<RequestId, Asked>) {
+        for asked in requests.into_values() {
+            let Some(download) = self.shelf.get_mut(&asked.share).and_then(Share::download) else {
+                continue;
+            };
+            download.wasted += asked.buffer.len() as u64;
+            asked.missing().for_each(|piece| download.unask(piece));
+        }
+    }
+
+    /// A lane is gone: pieces from it whose hash never came are asked of others.
+    pub(super) fn drop_unproven(&mut self, connection: ConnectionId) {
+        for download in self.shelf.values_mut().filter_map(Share::download) {
+            let orphans: Vec<PieceIndex> = download
+                .unproven
+                .iter()
+                .filter(|(_, (from, _))| *from == connection)
+                .map(|(&piece, _)| piece)
+                .collect();
+            for piece in orphans {
+                download.unproven.remove(&piece);
+                if !download.asked.contains_key(&piece) {
+                    download.taken.remove(piece);
+                }
+            }
+        }
+    }
+
+    /// Nothing of a share is wanted any more.
+    pub(super) fn cancel_share(&mut self, id: ShareId) {
+        let requests: Vec<(ConnectionId, RequestId)> = self
+            .lanes
+            .iter()
+            .flat_map(|(&connection, lane)| {
+                lane.asked.iter().map(move |(&request, asked)| (connection, request, asked))
+            })
+            .filter(|(_, _, asked)| asked.share == id)
+            .map(|(connection, request, _)| (connection, request))
+            .collect();
+        for (connection, request) in requests {
+            self.cancel(connection, request);
+        }
+    }
+
+    // ---- storing ----
+
+    pub(super) fn on_written(
+        &mut self,
+        id: ShareId,
+        piece: PieceIndex,
+        result: Result<(), StorageError>,
+    ) {
+        let Some(len) = self.unwritten.remove(&(id, piece)) else { return };
+        self.unwritten_bytes -= len;
+        self.may_ask = true;
+        if let Err(error) = result {
+            return self.fail_share(id, error.into());
+        }
+        let Some(share) = self.shelf.get_mut(&id) else { return };
+        let Some(download) = share.download() else { return };
+        if !download.verified.contains(piece) {
+            return; // of an earlier attempt to receive the share
+        }
+        download.written.push(piece);
+        download.written_bytes += len;
+        download.commit_at.get_or_insert(self.now + COMMIT_DELAY);
+        self.commit_if_due(id);
+    }
+
+    fn commit_if_due(&mut self, id: ShareId) {
+        let Some(share) = self.shelf.get_mut(&id) else { return };
+        let Share { state: State::Receiving(download), hashes, .. } = share else { return };
+        let due = download.written_bytes >= COMMIT_BYTES
+            || download.verified.is_full()
+            || download.commit_at.is_some_and(|at| at <= self.now);
+        if !due || download.written.is_empty() || !download.committing.is_empty() {
+            return;
+        }
+        let mut pieces = std::mem::take(&mut download.written);
+        pieces.sort_unstable();
+        download.written_bytes = 0;
+        download.commit_at = None;
+        download.committing.clone_from(&pieces);
+        let batches = hashes.batches()[download.batches_kept..].to_vec();
+        download.batches_kept = hashes.batches().len();
+        self.storage_out.push_back(StorageRequest::Commit { share: id, pieces, batches });
+    }
+
+    pub(super) fn on_committed(&mut self, id: ShareId, result: Result<(), StorageError>) {
+        if let Err(error) = result {
+            return self.fail_share(id, error.into());
+        }
+        let Some(share) = self.shelf.get_mut(&id) else { return };
+        let Share { state: State::Receiving(download), have, .. } = share else { return };
+        let pieces = std::mem::take(&mut download.committing);
+        pieces.iter().for_each(|&piece| {
+            have.insert(piece);
+        });
+        for message in PeerMessage::haves(id, &pieces) {
+            self.tell_all(&message);
+        }
+        self.commit_if_due(id);
+        self.finish_if_whole(id);
+    }
+
+    // ---- time ----
+
+    pub(super) fn on_fetch_timeouts(&mut self) {
+        let now = self.now;
+        let silent: Vec<ConnectionId> = self
+            .lanes
+            .iter()
+            .filter(|(_, lane)| lane.silence_ends().is_some_and(|at| at <= now))
+            .map(|(&connection, _)| connection)
+            .collect();
+        for connection in silent {
+            let Some(lane) = self.lanes.get_mut(&connection) else { continue };
+            debug!(?connection, "does not send what it was asked for");
+            lane.silent = true;
+            lane.heard = now;
+            lane.window.reset();
+            let requests: Vec<RequestId> = lane.asked.keys().copied().collect();
+            for request in requests {
+                self.cancel(connection, request);
+            }
+            self.drop_unproven(connection);
+        }
+        let receiving: Vec<ShareId> = self.shelf.keys().copied().collect();
+        for id in receiving {
+            self.commit_if_due(id);
+        }
+        self.may_ask = true;
+    }
+
+    pub(super) fn next_fetch_timeout(&mut self) -> Option<Instant> {
+        let silence = self.lanes.values().filter_map(Lane::silence_ends).min();
+        let mut receiving = false;
+        let commit = self
+            .shelf
+            .values_mut()
+            .filter_map(Share::download)
+            .inspect(|_| receiving = true)
+            .filter(|download| download.committing.is_empty())
+            .filter_map(|download| download.commit_at)
+            .min();
+        let cap = if receiving { self.download.ready_at(self.now) } else { None };
+        [silence, commit, cap].into_iter().flatten().min()
+    }
+}
+
+impl Lane {
+    /// When what was asked for is overdue: nothing came for too long.
+    fn silence_ends(&self) -> Option<Instant> {
+        (!self.asked.is_empty()).then(|| self.heard + SILENCE)
+    }
+}
+
+/// The last pieces are asked of a second peer, so that one slow peer does not hold up the end.
+fn endgame(
+    lane: &Lane,
+    download: &Download,
+    have: &Bitfield,
+    room: u64,
+    length: impl Fn(PieceIndex) -> u64,
+) -> Option<Run> {
+    let missing = download.verified.len() - download.verified.count();
+    if missing > ENDGAME_PIECES || !lane.asked.is_empty() || lane.silent {
+        return None;
+    }
+    let once = download.asked.iter().filter(|(_, lanes)| **lanes == 1).map(|(&piece, _)| piece);
+    once.into_iter()
+        .find(|&piece| {
+            have.contains(piece) && !download.unproven.contains_key(&piece) && length(piece) <= room
+        })
+        .map(|first| Run { first, count: 1 })
+}

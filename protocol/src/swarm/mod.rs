@@ -1,0 +1,356 @@
+//! The machine for one room: members, connections, shares, downloads and uploads.
+//!
+//! It holds no socket, file or clock. An adapter calls `handle_*` with what happened and when, gives
+//! commands, then drains every `poll_*` until `None`, does what they say, and calls
+//! [`Swarm::handle_timeout`] when [`Swarm::poll_timeout`] says so.
+//!
+//! | file | concern |
+//! |---|---|
+//! | `mod.rs` | the interface, and the machine's state |
+//! | `peers.rs` | the server, members, connections coming and going, who is let in |
+//! | `shelf.rs` | which shares there are, manifests, who has which pieces |
+//! | `fetch.rs` | asking for pieces, checking them, getting them stored |
+//! | `serve.rs` | answering requests, signing hashes |
+//! | `view.rs` | how things stand, for people |
+
+mod fetch;
+mod peers;
+mod serve;
+mod shelf;
+mod view;
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use crate::event::{Event, PeerView, ShareView};
+use crate::identity::{DeviceKey, PublicKey};
+use crate::invite::{Invite, SignalingKey};
+use crate::io::{
+    Channel, ConnectionEvent, ConnectionId, ConnectionRequest, ReadId, SignalingEvent,
+    SignalingRequest, StorageRequest, StorageResponse, Transmit,
+};
+use crate::manifest::{Manifest, ManifestError, ShareId};
+use crate::piece::{FileHash, FileIndex, PieceIndex};
+use crate::rate::{Limits, TokenBucket};
+use crate::rng::Rng;
+use crate::signaling::{IceServer, PeerId, RoomId};
+use crate::time::Instant;
+
+use peers::{Lane, Member, Server};
+use shelf::{PendingManifest, Share};
+
+/// What a machine is made of.
+#[derive(Clone)]
+pub struct Config {
+    /// What lets us into the room.
+    pub invite: Invite,
+    /// Who we are.
+    pub key: DeviceKey,
+    /// What we call ourselves; cut to 64 bytes.
+    pub name: String,
+    /// 32 secret random bytes, from which all randomness of the machine follows.
+    pub seed: [u8; 32],
+    /// How much to send and receive.
+    pub limits: Limits,
+}
+
+/// A command named a share that is not on the shelf, or not in a state in which it makes sense.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("there is no such share in this room any more")]
+pub struct NoSuchShare;
+
+/// The machine for one room.
+pub struct Swarm {
+    invite: Invite,
+    room: RoomId,
+    signaling_key: SignalingKey,
+    key: DeviceKey,
+    name: String,
+    rng: Rng,
+    limits: Limits,
+    /// The latest time that was passed in.
+    now: Instant,
+
+    server: Server,
+    peer_id: Option<PeerId>,
+    ice_servers: Vec<IceServer>,
+    members: BTreeMap<PeerId, Member>,
+    lanes: BTreeMap<ConnectionId, Lane>,
+    banned: BTreeSet<PublicKey>,
+
+    shelf: BTreeMap<ShareId, Share>,
+    manifests: BTreeMap<ShareId, PendingManifest>,
+
+    upload: TokenBucket,
+    download: TokenBucket,
+    /// Verified pieces handed to storage and not yet written, with their lengths, and the sum of these.
+    unwritten: BTreeMap<(ShareId, PieceIndex), u64>,
+    unwritten_bytes: u64,
+    /// Which lane each read under way is for.
+    reads: BTreeMap<ReadId, ConnectionId>,
+    /// The lane that sent a block last: the next one is served first.
+    served_last: ConnectionId,
+    /// Whether something happened that may allow new requests.
+    may_ask: bool,
+
+    next_connection: u32,
+    next_read: u64,
+    next_request: u32,
+
+    signaling_out: VecDeque<SignalingRequest>,
+    connections_out: VecDeque<ConnectionRequest>,
+    storage_out: VecDeque<StorageRequest>,
+    /// Last words on connections that are closed already.
+    farewells: VecDeque<Transmit>,
+    events: VecDeque<Event>,
+}
+
+impl Swarm {
+    /// A machine that has not joined its room yet: see [`Swarm::join`].
+    pub fn new(now: Instant, config: Config) -> Self {
+        let Config { invite, key, mut name, seed, limits } = config;
+        while name.len() > crate::message::MAX_NAME_BYTES {
+            name.pop();
+        }
+        Self {
+            room: invite.room_id(),
+            signaling_key: invite.signaling_key(),
+            invite,
+            key,
+            name,
+            rng: Rng::new(seed),
+            limits,
+            now,
+            server: Server::Idle,
+            peer_id: None,
+            ice_servers: Vec::new(),
+            members: BTreeMap::new(),
+            lanes: BTreeMap::new(),
+            banned: BTreeSet::new(),
+            shelf: BTreeMap::new(),
+            manifests: BTreeMap::new(),
+            upload: TokenBucket::new(now, limits.upload),
+            download: TokenBucket::new(now, limits.download),
+            unwritten: BTreeMap::new(),
+            unwritten_bytes: 0,
+            reads: BTreeMap::new(),
+            served_last: ConnectionId(0),
+            may_ask: false,
+            next_connection: 0,
+            next_read: 0,
+            next_request: 0,
+            signaling_out: VecDeque::new(),
+            connections_out: VecDeque::new(),
+            storage_out: VecDeque::new(),
+            farewells: VecDeque::new(),
+            events: VecDeque::new(),
+        }
+    }
+
+    /// What lets others into this room.
+    pub fn invite(&self) -> &Invite {
+        &self.invite
+    }
+
+    /// Our id for this stay, once the server has given one.
+    pub fn peer_id(&self) -> Option<PeerId> {
+        self.peer_id
+    }
+
+    /// Our public key: the origin of what we share.
+    pub fn public_key(&self) -> PublicKey {
+        self.key.public()
+    }
+
+    /// Whether the server knows that we are here.
+    pub fn is_joined(&self) -> bool {
+        matches!(self.server, Server::Joined)
+    }
+
+    /// The caps in force.
+    pub fn limits(&self) -> Limits {
+        self.limits
+    }
+
+    /// The other members, in the order of their ids.
+    pub fn peers(&self) -> impl Iterator<Item = PeerView> + '_ {
+        self.members.iter().map(|(&id, member)| self.view_peer(id, member))
+    }
+
+    /// The shelf, in the order of the shares' ids.
+    pub fn shares(&self) -> impl Iterator<Item = ShareView> + '_ {
+        self.shelf.iter().map(|(&id, share)| self.view_share(id, share))
+    }
+
+    /// One share of the shelf.
+    pub fn share_view(&self, share: ShareId) -> Option<ShareView> {
+        self.shelf.get(&share).map(|entry| self.view_share(share, entry))
+    }
+
+    /// The hash of a file, once those of all its pieces are known.
+    pub fn file_hash(&self, share: ShareId, file: FileIndex) -> Option<FileHash> {
+        let share = self.shelf.get(&share)?;
+        if file.0 >= share.geometry().files() {
+            return None;
+        }
+        share.geometry().file_hash(file, |piece| share.hashes.hash(piece))
+    }
+
+    /// The signaling connection opened, closed, or said something.
+    pub fn handle_signaling(&mut self, now: Instant, event: SignalingEvent) {
+        self.now = self.now.max(now);
+        self.on_signaling(event);
+    }
+
+    /// Something happened to a connection. Unknown connections are ignored: they were closed.
+    pub fn handle_connection(
+        &mut self,
+        now: Instant,
+        connection: ConnectionId,
+        event: ConnectionEvent,
+    ) {
+        self.now = self.now.max(now);
+        self.on_connection(connection, event);
+    }
+
+    /// A message arrived on a data channel.
+    pub fn handle_message(
+        &mut self,
+        now: Instant,
+        connection: ConnectionId,
+        channel: Channel,
+        bytes: &[u8],
+    ) {
+        self.now = self.now.max(now);
+        match channel {
+            Channel::Control => self.on_control(connection, bytes),
+            Channel::Blocks => self.on_blocks(connection, bytes),
+        }
+    }
+
+    /// A channel has this many bytes buffered. To be told after every send, and when the amount falls
+    /// to [`LOW_WATER_BYTES`](crate::io::LOW_WATER_BYTES).
+    pub fn handle_buffered_amount(
+        &mut self,
+        now: Instant,
+        connection: ConnectionId,
+        channel: Channel,
+        bytes: usize,
+    ) {
+        self.now = self.now.max(now);
+        if let Some(lane) = self.lanes.get_mut(&connection) {
+            match channel {
+                Channel::Control => lane.control_buffered = bytes,
+                Channel::Blocks => lane.blocks_buffered = bytes,
+            }
+        }
+    }
+
+    /// A storage request was carried out, or failed.
+    pub fn handle_storage(&mut self, now: Instant, response: StorageResponse) {
+        self.now = self.now.max(now);
+        match response {
+            StorageResponse::Read { read, result } => self.on_read(read, result),
+            StorageResponse::Opened { share, result } => self.on_opened(share, result),
+            StorageResponse::Written { share, piece, result } => {
+                self.on_written(share, piece, result)
+            }
+            StorageResponse::Committed { share, result } => self.on_committed(share, result),
+            StorageResponse::Finished { share, result } => self.on_finished(share, result),
+        }
+    }
+
+    /// Time has passed. Harmless at any time; due when [`Swarm::poll_timeout`] says.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        self.now = self.now.max(now);
+        self.on_peer_timeouts();
+        self.on_manifest_timeouts();
+        self.on_fetch_timeouts();
+    }
+
+    /// Enters the room: the server is asked to introduce us, again and again until it does.
+    pub fn join(&mut self, now: Instant) {
+        self.now = self.now.max(now);
+        self.open_signaling();
+    }
+
+    /// Puts files into the room, with this machine's key as their origin. Reads for it name files by
+    /// their index in this manifest. Sharing the same again changes nothing.
+    pub fn share(&mut self, now: Instant, manifest: Manifest) -> Result<ShareId, ManifestError> {
+        self.now = self.now.max(now);
+        self.put_on_shelf(manifest)
+    }
+
+    /// Fetches a share that is available, or tries again after a failure.
+    pub fn receive(&mut self, now: Instant, share: ShareId) -> Result<(), NoSuchShare> {
+        self.now = self.now.max(now);
+        self.start_receiving(share)
+    }
+
+    /// Stops sharing, fetching or serving on. `discard` also erases what was stored of it, unless it
+    /// is complete.
+    pub fn stop(&mut self, now: Instant, share: ShareId, discard: bool) -> Result<(), NoSuchShare> {
+        self.now = self.now.max(now);
+        self.take_off_shelf(share, discard)
+    }
+
+    /// Changes the caps from now on.
+    pub fn set_limits(&mut self, now: Instant, limits: Limits) {
+        self.now = self.now.max(now);
+        self.limits = limits;
+        self.upload.set_rate(self.now, limits.upload);
+        self.download.set_rate(self.now, limits.download);
+        for lane in self.lanes.values_mut() {
+            lane.upload.set_rate(self.now, limits.upload_per_peer);
+        }
+        self.may_ask = true;
+    }
+
+    /// Says goodbye and closes everything. What the polls give afterwards is still to be done.
+    pub fn leave(&mut self, now: Instant) {
+        self.now = self.now.max(now);
+        self.say_goodbye();
+    }
+
+    /// What to do with the signaling connection.
+    pub fn poll_signaling(&mut self) -> Option<SignalingRequest> {
+        self.signaling_out.pop_front()
+    }
+
+    /// The next message for a data channel that has room for it. To be drained *before*
+    /// [`Swarm::poll_connection`], which may close what these are sent on.
+    pub fn poll_transmit(&mut self, now: Instant) -> Option<Transmit> {
+        self.now = self.now.max(now);
+        if std::mem::take(&mut self.may_ask) {
+            self.ask_for_pieces();
+        }
+        self.farewells.pop_front().or_else(|| self.next_control()).or_else(|| self.next_blocks())
+    }
+
+    /// What to do with a connection.
+    pub fn poll_connection(&mut self) -> Option<ConnectionRequest> {
+        self.connections_out.pop_front()
+    }
+
+    /// What to do with files.
+    pub fn poll_storage(&mut self) -> Option<StorageRequest> {
+        self.storage_out.pop_front()
+    }
+
+    /// What to tell people.
+    pub fn poll_event(&mut self) -> Option<Event> {
+        self.events.pop_front()
+    }
+
+    /// When to call [`Swarm::handle_timeout`] and drain the polls again.
+    pub fn poll_timeout(&mut self) -> Option<Instant> {
+        [
+            self.next_peer_timeout(),
+            self.next_manifest_timeout(),
+            self.next_fetch_timeout(),
+            self.next_upload(),
+        ]
+        .into_iter()
+        .flatten()
+        .min()
+    }
+}

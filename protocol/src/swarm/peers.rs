@@ -1,0 +1,646 @@
+//! The server, the members of the room, and the connections to them: who is let in, and when a
+//! connection is closed. What is said on a confirmed connection goes on to `shelf`, `fetch` and `serve`.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use tracing::{debug, trace};
+
+use super::Swarm;
+use super::fetch::Asked;
+use super::serve::{Group, Serving};
+use super::shelf::PeerShare;
+use crate::confirm::{Side, Transcript};
+use crate::envelope::{self, Route, Signal};
+use crate::event::{CloseReason, Event};
+use crate::identity::{PublicKey, Signature};
+use crate::io::{
+    Channel, ConnectionEvent, ConnectionId, ConnectionRequest, ConnectionState, Description,
+    HIGH_WATER_BYTES, Opened, Path, Role, SignalingEvent, SignalingRequest, Transmit,
+};
+use crate::manifest::ShareId;
+use crate::message::{PEER_VERSION, PeerMessage, RequestId};
+use crate::negotiation::{Negotiation, Overdue};
+use crate::rate::TokenBucket;
+use crate::scheduler::Window;
+use crate::signaling::{ClientMessage, Envelope, PeerId, SIGNALING_VERSION, ServerMessage};
+use crate::time::{Duration, Instant};
+
+/// The first wait before trying again, at the server or at a peer; it doubles each time.
+const FIRST_RETRY: Duration = Duration::from_secs(1);
+/// The longest wait before trying again.
+const LAST_RETRY: Duration = Duration::from_secs(30);
+/// The server has this long to let us in.
+const JOIN_TIMEOUT: Duration = Duration::from_secs(20);
+/// A peer that lets control messages pile up this far is as good as gone.
+const MAX_CONTROL_QUEUE_BYTES: usize = 8 << 20;
+
+/// How we stand with the signaling server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Server {
+    /// Not asked yet, left, or refused for good.
+    Idle,
+    /// Opening, or waiting to be let in.
+    Joining { attempt: u32, give_up: Instant },
+    /// In the room.
+    Joined,
+    /// Trying again later.
+    Waiting { attempt: u32, until: Instant },
+}
+
+/// Another member of the room.
+#[derive(Debug)]
+pub(super) struct Member {
+    /// Whose envelopes are accepted under this id: the first key that signed one.
+    pub(super) key: Option<PublicKey>,
+    pub(super) name: String,
+    /// Whether the server says that it is here.
+    present: bool,
+    /// Our role towards it: we offer to those who were here before us.
+    role: Role,
+    /// The latest attempt to connect; earlier ones are stale.
+    epoch: u64,
+    pub(super) lane: Option<ConnectionId>,
+    /// Attempts since it was last connected, and when to try again.
+    attempts: u32,
+    retry: Option<Instant>,
+    /// What it says it has.
+    pub(super) shares: BTreeMap<ShareId, PeerShare>,
+    pub(super) sent: u64,
+    pub(super) received: u64,
+}
+
+/// One connection to a member: its negotiation, its queues, what was asked and what is served on it.
+pub(super) struct Lane {
+    pub(super) peer: PeerId,
+    negotiation: Negotiation,
+    pub(super) opened: Option<Opened>,
+    /// It has proven that nobody sits between us; only then anything else is believed.
+    pub(super) confirmed: bool,
+    pub(super) path: Option<Path>,
+
+    control: VecDeque<Vec<u8>>,
+    control_bytes: usize,
+    pub(super) control_buffered: usize,
+    pub(super) blocks_buffered: usize,
+
+    // What we ask of it (`fetch`).
+    pub(super) window: Window,
+    pub(super) asked: BTreeMap<RequestId, Asked>,
+    /// When a block came last, or when something was asked after nothing was outstanding.
+    pub(super) heard: Instant,
+    /// It did not answer in time; it is asked for one piece at a time until it does.
+    pub(super) silent: bool,
+    /// Bytes that may still come although they were cancelled.
+    pub(super) cancelled: u64,
+
+    // What it asks of us (`serve`).
+    pub(super) upload: TokenBucket,
+    pub(super) serving: VecDeque<Serving>,
+    pub(super) groups: VecDeque<Group>,
+    /// Batches it was sent already: share, and place among its known batches.
+    pub(super) told: BTreeSet<(ShareId, usize)>,
+}
+
+impl Member {
+    fn new(role: Role) -> Self {
+        Self {
+            key: None,
+            name: String::new(),
+            present: true,
+            role,
+            epoch: 0,
+            lane: None,
+            attempts: 0,
+            retry: None,
+            shares: BTreeMap::new(),
+            sent: 0,
+            received: 0,
+        }
+    }
+}
+
+impl Swarm {
+    // ---- the server ----
+
+    pub(super) fn open_signaling(&mut self) {
+        if self.server == Server::Idle {
+            self.server = Server::Joining { attempt: 0, give_up: self.now + JOIN_TIMEOUT };
+            self.signaling_out.push_back(SignalingRequest::Open);
+        }
+    }
+
+    pub(super) fn on_signaling(&mut self, event: SignalingEvent) {
+        match event {
+            SignalingEvent::Opened => {
+                let join = ClientMessage::Join { version: SIGNALING_VERSION, room: self.room };
+                self.signaling_out.push_back(SignalingRequest::Send(join));
+            }
+            SignalingEvent::Closed { reason } => self.on_server_lost(reason),
+            SignalingEvent::Message(message) => self.on_server_message(message),
+        }
+    }
+
+    fn on_server_lost(&mut self, reason: String) {
+        let attempt = match self.server {
+            Server::Idle | Server::Waiting { .. } => return,
+            Server::Joining { attempt, .. } => attempt,
+            Server::Joined => 0,
+        };
+        let retry_in = self.backoff(attempt);
+        self.server = Server::Waiting { attempt: attempt + 1, until: self.now + retry_in };
+        self.events.push_back(Event::ServerLost { reason, retry_in });
+    }
+
+    fn on_server_message(&mut self, message: ServerMessage) {
+        match message {
+            ServerMessage::Joined { peer, members, ice_servers } => {
+                self.ice_servers = ice_servers;
+                self.on_joined(peer, members);
+            }
+            ServerMessage::PeerJoined { peer } if Some(peer) != self.peer_id => {
+                self.members.entry(peer).or_insert_with(|| Member::new(Role::Answerer)).present =
+                    true;
+            }
+            ServerMessage::PeerJoined { .. } => {}
+            ServerMessage::PeerLeft { peer } | ServerMessage::Undeliverable { to: peer } => {
+                self.on_absent(peer)
+            }
+            ServerMessage::Signal { from, envelope } => self.on_envelope(from, &envelope),
+            ServerMessage::Error { code, message } if code.is_transient() => {
+                self.signaling_out.push_back(SignalingRequest::Close);
+                self.on_server_lost(message);
+            }
+            ServerMessage::Error { code, message } => {
+                self.server = Server::Idle;
+                self.signaling_out.push_back(SignalingRequest::Close);
+                self.events.push_back(Event::Refused { code, message });
+            }
+        }
+    }
+
+    fn on_joined(&mut self, peer: PeerId, members: Vec<PeerId>) {
+        let before = self.peer_id.replace(peer);
+        self.server = Server::Joined;
+        self.events.push_back(Event::Joined { peer });
+        if before.is_some_and(|before| before != peer) {
+            // Whoever is connected must know where to send signals from now on.
+            self.tell_all(&PeerMessage::Moved { peer });
+        }
+        let absent: Vec<PeerId> =
+            self.members.keys().copied().filter(|id| !members.contains(id)).collect();
+        for peer in absent {
+            self.on_absent(peer);
+        }
+        for id in members {
+            if id != peer && !self.members.contains_key(&id) {
+                self.members.insert(id, Member::new(Role::Offerer));
+                self.connect(id);
+            }
+        }
+    }
+
+    /// The server does not know this peer (any more). What is connected stays so.
+    fn on_absent(&mut self, peer: PeerId) {
+        let Some(member) = self.members.get_mut(&peer) else { return };
+        member.present = false;
+        let connected =
+            member.lane.filter(|lane| self.lanes.get(lane).is_some_and(|lane| lane.confirmed));
+        if connected.is_none() {
+            if let Some(lane) = member.lane {
+                self.close_lane(lane, CloseReason::Left, false);
+            }
+            self.remove_member(peer);
+        }
+    }
+
+    fn backoff(&mut self, attempt: u32) -> Duration {
+        let wait = FIRST_RETRY.saturating_mul(1 << attempt.min(10)).min(LAST_RETRY);
+        // Up to a quarter more, so that those who lost a server together do not come back together.
+        wait + wait.mul_f64(f64::from(self.rng.below(250)) / 1000.0)
+    }
+
+    // ---- signals ----
+
+    fn route(&self, from: PeerId, to: PeerId) -> Route {
+        Route { room: self.room, from, to }
+    }
+
+    fn send_signal(&mut self, connection: ConnectionId, signal: &Signal) {
+        let Some(us) = self.peer_id else { return };
+        let nonce = self.rng.bytes();
+        let Some(lane) = self.lanes.get_mut(&connection) else { return };
+        let (to, epoch) = (lane.peer, lane.negotiation.epoch());
+        let sequence = lane.negotiation.take_sequence();
+        let route = self.route(us, to);
+        match envelope::seal(&self.signaling_key, &self.key, route, epoch, sequence, signal, nonce)
+        {
+            Ok(envelope) if self.server == Server::Joined => {
+                self.signaling_out
+                    .push_back(SignalingRequest::Send(ClientMessage::Signal { to, envelope }));
+            }
+            Ok(_) => trace!(?connection, "no server to pass a signal on"),
+            Err(error) => debug!(?connection, %error, "a signal cannot be sent"),
+        }
+    }
+
+    fn on_envelope(&mut self, from: PeerId, envelope: &Envelope) {
+        let Some(us) = self.peer_id else { return };
+        let opened = match envelope::open(&self.signaling_key, self.route(from, us), envelope) {
+            Ok(opened) => opened,
+            Err(error) => return debug!(%from, %error, "refused an envelope"),
+        };
+        if self.banned.contains(&opened.sender) {
+            return debug!(%from, "refused an envelope from a banned key");
+        }
+        let member = self.members.entry(from).or_insert_with(|| Member::new(Role::Answerer));
+        if *member.key.get_or_insert(opened.sender) != opened.sender {
+            return debug!(%from, "refused an envelope signed by another key than before");
+        }
+        let is_offer = matches!(opened.signal, Signal::Description(Description::Offer(_)));
+        if is_offer && member.role == Role::Answerer && opened.epoch > member.epoch {
+            member.epoch = opened.epoch;
+            if let Some(old) = member.lane {
+                self.close_lane(old, CloseReason::Replaced, false);
+            }
+            self.open_lane(from, Role::Answerer, opened.epoch);
+        }
+        let Some(connection) = self.members.get(&from).and_then(|member| member.lane) else {
+            return;
+        };
+        let Some(lane) = self.lanes.get_mut(&connection) else { return };
+        if lane.negotiation.epoch() == opened.epoch && lane.negotiation.is_fresh(opened.sequence) {
+            self.connections_out.extend(lane.negotiation.handle_signal(opened.signal));
+        } else {
+            debug!(%from, "refused a stale signal");
+        }
+    }
+
+    // ---- connections ----
+
+    fn connect(&mut self, peer: PeerId) {
+        let Some(member) = self.members.get_mut(&peer) else { return };
+        member.retry = None;
+        member.epoch += 1;
+        let epoch = member.epoch;
+        self.open_lane(peer, Role::Offerer, epoch);
+    }
+
+    fn open_lane(&mut self, peer: PeerId, role: Role, epoch: u64) {
+        let connection = ConnectionId(self.next_connection);
+        self.next_connection += 1;
+        let lane = Lane {
+            peer,
+            negotiation: Negotiation::new(self.now, connection, role, epoch),
+            opened: None,
+            confirmed: false,
+            path: None,
+            control: VecDeque::new(),
+            control_bytes: 0,
+            control_buffered: 0,
+            blocks_buffered: 0,
+            window: Window::new(),
+            asked: BTreeMap::new(),
+            heard: self.now,
+            silent: false,
+            cancelled: 0,
+            upload: TokenBucket::new(self.now, self.limits.upload_per_peer),
+            serving: VecDeque::new(),
+            groups: VecDeque::new(),
+            told: BTreeSet::new(),
+        };
+        self.lanes.insert(connection, lane);
+        if let Some(member) = self.members.get_mut(&peer) {
+            member.lane = Some(connection);
+        }
+        let ice_servers = self.ice_servers.clone();
+        self.connections_out.push_back(ConnectionRequest::Open { connection, role, ice_servers });
+    }
+
+    pub(super) fn on_connection(&mut self, connection: ConnectionId, event: ConnectionEvent) {
+        let Some(lane) = self.lanes.get_mut(&connection) else { return };
+        match event {
+            ConnectionEvent::LocalDescription(description) => {
+                self.send_signal(connection, &Signal::Description(description));
+            }
+            ConnectionEvent::LocalCandidate(candidate) => {
+                self.send_signal(connection, &Signal::Candidate(candidate));
+            }
+            ConnectionEvent::State(state) => {
+                lane.negotiation.handle_state(self.now, state);
+                let absent = self.members.get(&lane.peer).is_none_or(|member| !member.present);
+                if state == ConnectionState::Failed && absent {
+                    // Nobody could pass a restart on to it.
+                    self.close_lane(connection, CloseReason::ConnectionLost, false);
+                }
+            }
+            ConnectionEvent::Open(opened) => self.on_open(connection, opened),
+            ConnectionEvent::Path(path) => {
+                if lane.path.is_some_and(|before| before.kind != path.kind) {
+                    lane.window.reset();
+                }
+                lane.path = Some(path);
+            }
+            ConnectionEvent::Closed { reason } => {
+                debug!(?connection, %reason, "connection closed");
+                self.close_lane(connection, CloseReason::ConnectionLost, false);
+            }
+        }
+    }
+
+    fn on_open(&mut self, connection: ConnectionId, opened: Opened) {
+        let Some(lane) = self.lanes.get_mut(&connection) else { return };
+        if lane.opened.is_some() {
+            return;
+        }
+        lane.negotiation.handle_open();
+        let role = lane.negotiation.role();
+        lane.opened = Some(opened);
+        if let Some(transcript) = self.transcript(connection) {
+            let signature = transcript.sign(role, &self.key);
+            let confirm =
+                PeerMessage::Confirm { version: PEER_VERSION, signature, name: self.name.clone() };
+            self.tell(connection, &confirm);
+        }
+    }
+
+    /// What both sides of an open connection must have observed.
+    fn transcript(&self, connection: ConnectionId) -> Option<Transcript> {
+        let lane = self.lanes.get(&connection)?;
+        let opened = lane.opened.as_ref()?;
+        let us = Side { peer: self.peer_id?, fingerprint: opened.local_fingerprint };
+        let them = Side { peer: lane.peer, fingerprint: opened.remote_fingerprint };
+        let (offerer, answerer) = match lane.negotiation.role() {
+            Role::Offerer => (us, them),
+            Role::Answerer => (them, us),
+        };
+        Some(Transcript { room: self.room, epoch: lane.negotiation.epoch(), offerer, answerer })
+    }
+
+    fn on_confirm(
+        &mut self,
+        connection: ConnectionId,
+        version: u16,
+        signature: &Signature,
+        name: String,
+    ) {
+        if version != PEER_VERSION {
+            return self.close_lane(connection, CloseReason::Version, true);
+        }
+        let Some(lane) = self.lanes.get_mut(&connection).filter(|lane| !lane.confirmed) else {
+            return self.close_lane(connection, CloseReason::ProtocolViolation, true);
+        };
+        let (peer, theirs) = match lane.negotiation.role() {
+            Role::Offerer => (lane.peer, Role::Answerer),
+            Role::Answerer => (lane.peer, Role::Offerer),
+        };
+        let key = self.members.get(&peer).and_then(|member| member.key);
+        let holds = key
+            .zip(self.transcript(connection))
+            .is_some_and(|(key, transcript)| transcript.verify(theirs, &key, signature).is_ok());
+        if !holds {
+            return self.close_lane(connection, CloseReason::NotConfirmed, true);
+        }
+        if let Some(lane) = self.lanes.get_mut(&connection) {
+            lane.confirmed = true;
+        }
+        if let Some(member) = self.members.get_mut(&peer) {
+            member.name = name;
+            member.attempts = 0;
+        }
+        self.events.push_back(Event::PeerConnected { peer });
+        self.announce_shelf(connection);
+    }
+
+    /// Closes a connection: what was asked on it is asked of others, and it may be tried again.
+    pub(super) fn close_lane(&mut self, connection: ConnectionId, reason: CloseReason, tell: bool) {
+        let Some(lane) = self.lanes.remove(&connection) else { return };
+        debug!(?connection, ?reason, "closing connection");
+        if tell && lane.opened.is_some() {
+            let bytes = PeerMessage::Goodbye { reason: reason as u8 }.encode();
+            self.farewells.push_back(Transmit { connection, channel: Channel::Control, bytes });
+        }
+        self.connections_out.push_back(ConnectionRequest::Close { connection });
+        self.reads.retain(|_, reader| *reader != connection);
+        self.release_requests(lane.asked);
+        self.drop_unproven(connection);
+        self.forget_holdings(lane.peer);
+
+        let wait =
+            self.members.get(&lane.peer).map(|member| member.attempts).map(|n| self.backoff(n));
+        let Some(member) = self.members.get_mut(&lane.peer) else { return };
+        if member.lane == Some(connection) {
+            member.lane = None;
+        }
+        let first = member.attempts == 0;
+        member.attempts += 1;
+        let lost = matches!(reason, CloseReason::ConnectionLost | CloseReason::Unreachable);
+        if lost && member.present && member.role == Role::Offerer {
+            member.retry = wait.map(|wait| self.now + wait);
+        }
+        if (lane.confirmed || first) && reason != CloseReason::Replaced {
+            let name = member.name.clone();
+            self.events.push_back(Event::PeerGone { peer: lane.peer, name, reason });
+        }
+        if !member.present || reason == CloseReason::Left {
+            self.remove_member(lane.peer);
+        }
+        self.may_ask = true;
+    }
+
+    /// Closes all connections to a key for good.
+    pub(super) fn ban(&mut self, key: PublicKey) {
+        self.banned.insert(key);
+        let lanes: Vec<ConnectionId> = self
+            .members
+            .values()
+            .filter(|member| member.key == Some(key))
+            .filter_map(|member| member.lane)
+            .collect();
+        for lane in lanes {
+            self.close_lane(lane, CloseReason::Banned, true);
+        }
+    }
+
+    fn remove_member(&mut self, peer: PeerId) {
+        if self.members.remove(&peer).is_some() {
+            self.clear_shelf();
+        }
+    }
+
+    /// A connected peer joined the server anew and got another id.
+    fn on_moved(&mut self, connection: ConnectionId, to: PeerId) {
+        let Some(from) = self.lanes.get(&connection).map(|lane| lane.peer) else { return };
+        let taken = self.members.get(&to).is_some_and(|member| {
+            member.lane.is_some_and(|lane| self.lanes.get(&lane).is_some_and(|lane| lane.confirmed))
+        });
+        if from == to || Some(to) == self.peer_id || taken {
+            return;
+        }
+        // An attempt to connect to the new id is of no use: this is the connection.
+        if let Some(attempt) = self.members.get(&to).and_then(|member| member.lane) {
+            self.close_lane(attempt, CloseReason::Replaced, false);
+        }
+        if let Some(mut member) = self.members.remove(&from) {
+            member.present = true;
+            self.members.insert(to, member);
+            if let Some(lane) = self.lanes.get_mut(&connection) {
+                lane.peer = to;
+            }
+        }
+    }
+
+    // ---- control messages ----
+
+    /// Queues a control message on one connection.
+    pub(super) fn tell(&mut self, connection: ConnectionId, message: &PeerMessage) {
+        let Some(lane) = self.lanes.get_mut(&connection) else { return };
+        let bytes = message.encode();
+        lane.control_bytes += bytes.len();
+        lane.control.push_back(bytes);
+        if lane.control_bytes > MAX_CONTROL_QUEUE_BYTES {
+            self.close_lane(connection, CloseReason::ConnectionLost, false);
+        }
+    }
+
+    /// Queues a control message on all confirmed connections.
+    pub(super) fn tell_all(&mut self, message: &PeerMessage) {
+        for connection in self.confirmed_lanes() {
+            self.tell(connection, message);
+        }
+    }
+
+    /// Bytes of control messages waiting on a connection.
+    pub(super) fn queued_control(&self, connection: ConnectionId) -> usize {
+        self.lanes.get(&connection).map_or(0, |lane| lane.control_bytes)
+    }
+
+    pub(super) fn confirmed_lanes(&self) -> Vec<ConnectionId> {
+        self.lanes
+            .iter()
+            .filter(|(_, lane)| lane.confirmed)
+            .map(|(&connection, _)| connection)
+            .collect()
+    }
+
+    pub(super) fn next_control(&mut self) -> Option<Transmit> {
+        self.lanes
+            .iter_mut()
+            .filter(|(_, lane)| lane.opened.is_some() && lane.control_buffered < HIGH_WATER_BYTES)
+            .find_map(|(&connection, lane)| {
+                let bytes = lane.control.pop_front()?;
+                lane.control_bytes -= bytes.len();
+                lane.control_buffered += bytes.len();
+                Some(Transmit { connection, channel: Channel::Control, bytes })
+            })
+    }
+
+    pub(super) fn on_control(&mut self, connection: ConnectionId, bytes: &[u8]) {
+        let Some(lane) = self.lanes.get(&connection) else { return };
+        let (peer, confirmed) = (lane.peer, lane.confirmed);
+        let message = match PeerMessage::decode(bytes) {
+            Ok(message) => message,
+            Err(error) => {
+                debug!(?connection, %error, "a message does not decode");
+                return self.close_lane(connection, CloseReason::ProtocolViolation, true);
+            }
+        };
+        match message {
+            PeerMessage::Confirm { version, signature, name } => {
+                self.on_confirm(connection, version, &signature, name);
+            }
+            PeerMessage::Goodbye { reason } => {
+                self.close_lane(connection, CloseReason::from_u8(reason), false);
+            }
+            _ if !confirmed => self.close_lane(connection, CloseReason::ProtocolViolation, true),
+            PeerMessage::Moved { peer } => self.on_moved(connection, peer),
+            PeerMessage::Share { share, manifest_bytes, holding, received } => {
+                self.on_share(connection, peer, share, manifest_bytes, holding, received);
+            }
+            PeerMessage::Unshare { share } => self.on_unshare(peer, share),
+            PeerMessage::WantManifest { share, offset } => {
+                self.on_want_manifest(connection, share, offset)
+            }
+            PeerMessage::ManifestPart { share, offset, bytes } => {
+                self.on_manifest_part(connection, share, offset, &bytes);
+            }
+            PeerMessage::Have { share, runs } => self.on_have(connection, peer, share, &runs),
+            PeerMessage::Received { share } => self.on_received(peer, share),
+            PeerMessage::Request { request, share, run, with_hashes } => {
+                self.on_request(connection, request, share, run, with_hashes);
+            }
+            PeerMessage::Cancel { request } => self.on_cancel(connection, request),
+            PeerMessage::Reject { request } => self.on_reject(connection, request),
+            PeerMessage::Hashes(batch) => self.on_hashes(connection, batch),
+        }
+    }
+
+    // ---- time ----
+
+    pub(super) fn on_peer_timeouts(&mut self) {
+        match self.server {
+            Server::Waiting { attempt, until } if until <= self.now => {
+                self.server = Server::Joining { attempt, give_up: self.now + JOIN_TIMEOUT };
+                self.signaling_out.push_back(SignalingRequest::Open);
+            }
+            Server::Joining { give_up, .. } if give_up <= self.now => {
+                self.signaling_out.push_back(SignalingRequest::Close);
+                self.on_server_lost("the server does not answer".to_owned());
+            }
+            _ => {}
+        }
+        let now = self.now;
+        let overdue: Vec<(ConnectionId, Overdue)> = self
+            .lanes
+            .iter_mut()
+            .filter_map(|(&connection, lane)| {
+                Some((connection, lane.negotiation.handle_timeout(now)?))
+            })
+            .collect();
+        for (connection, overdue) in overdue {
+            match overdue {
+                Overdue::RestartIce => {
+                    self.connections_out.push_back(ConnectionRequest::RestartIce { connection })
+                }
+                Overdue::Unreachable => {
+                    self.close_lane(connection, CloseReason::Unreachable, false)
+                }
+                Overdue::Lost => self.close_lane(connection, CloseReason::ConnectionLost, false),
+            }
+        }
+        let retries: Vec<PeerId> = self
+            .members
+            .iter()
+            .filter(|(_, member)| member.retry.is_some_and(|at| at <= now))
+            .map(|(&peer, _)| peer)
+            .collect();
+        for peer in retries {
+            self.connect(peer);
+        }
+    }
+
+    pub(super) fn next_peer_timeout(&self) -> Option<Instant> {
+        let server = match self.server {
+            Server::Waiting { until, .. } => Some(until),
+            Server::Joining { give_up, .. } => Some(give_up),
+            Server::Idle | Server::Joined => None,
+        };
+        let lanes = self.lanes.values().filter_map(|lane| lane.negotiation.poll_timeout());
+        let retries = self.members.values().filter_map(|member| member.retry);
+        server.into_iter().chain(lanes).chain(retries).min()
+    }
+
+    pub(super) fn say_goodbye(&mut self) {
+        let lanes: Vec<ConnectionId> = self.lanes.keys().copied().collect();
+        for connection in lanes {
+            self.close_lane(connection, CloseReason::Left, true);
+        }
+        self.members.clear();
+        if self.server == Server::Joined {
+            self.signaling_out.push_back(SignalingRequest::Send(ClientMessage::Leave));
+        }
+        if self.server != Server::Idle {
+            self.signaling_out.push_back(SignalingRequest::Close);
+        }
+        self.server = Server::Idle;
+    }
+}

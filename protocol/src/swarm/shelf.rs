@@ -1,0 +1,448 @@
+//! The shelf: which shares there are in the room, their manifests, and who has which pieces of them.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use tracing::debug;
+
+use super::fetch::Download;
+use super::{NoSuchShare, Swarm};
+use crate::bitfield::Bitfield;
+use crate::event::{CloseReason, Event, Failure};
+use crate::identity::BadSignature;
+use crate::io::{ConnectionId, StorageRequest};
+use crate::manifest::{KnownHashes, Manifest, ManifestError, ShareId, SignedManifest};
+use crate::message::{Holding, MANIFEST_PART_BYTES, PeerMessage, Run};
+use crate::piece::Geometry;
+use crate::signaling::PeerId;
+use crate::time::{Duration, Instant};
+
+/// The most shares that one member may announce.
+const MAX_SHARES_PER_PEER: usize = 1024;
+/// The most runs that a member may come to have while its share's manifest is on its way.
+const MAX_EARLY_RUNS: usize = 1 << 16;
+/// Manifest bytes that one request for a manifest brings.
+const MANIFEST_STRIDE: usize = 10 * MANIFEST_PART_BYTES;
+/// A peer that does not go on sending a manifest this long is not waited for.
+const MANIFEST_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// A share on the shelf.
+pub(super) struct Share {
+    pub(super) manifest: Arc<Manifest>,
+    pub(super) signed: Arc<SignedManifest>,
+    pub(super) manifest_bytes: Arc<[u8]>,
+    pub(super) state: State,
+    /// Pieces that are verified and durable here, or ours to share.
+    pub(super) have: Bitfield,
+    pub(super) hashes: KnownHashes,
+    pub(super) uploaded: u64,
+}
+
+/// How a share stands with us.
+pub(super) enum State {
+    /// We are its origin.
+    Shared,
+    /// It could be received.
+    Available,
+    /// Being received, or the store being opened for that.
+    Receiving(Box<Download>),
+    /// Verified and in place.
+    Complete(Box<Download>),
+    /// Somebody must act.
+    Failed(Failure),
+}
+
+/// What a member says of a share.
+#[derive(Debug)]
+pub(super) struct PeerShare {
+    manifest_bytes: u32,
+    holding: Holding,
+    /// What it came to have before we knew the manifest.
+    early: Vec<Run>,
+    /// The pieces that these mean, once the manifest says how many there are.
+    pub(super) pieces: Option<Bitfield>,
+    pub(super) received: bool,
+}
+
+/// A manifest that is being fetched.
+pub(super) struct PendingManifest {
+    from: ConnectionId,
+    total: usize,
+    bytes: Vec<u8>,
+    deadline: Instant,
+}
+
+impl Share {
+    pub(super) fn geometry(&self) -> &Geometry {
+        self.manifest.geometry()
+    }
+
+    pub(super) fn download(&mut self) -> Option<&mut Download> {
+        match &mut self.state {
+            State::Receiving(download) => Some(download),
+            _ => None,
+        }
+    }
+
+    /// Whether others can ask us for its pieces.
+    pub(super) fn is_served(&self) -> bool {
+        matches!(self.state, State::Shared | State::Receiving(_) | State::Complete(_))
+    }
+}
+
+impl Swarm {
+    // ---- ours ----
+
+    pub(super) fn put_on_shelf(&mut self, manifest: Manifest) -> Result<ShareId, ManifestError> {
+        if manifest.origin() != self.key.public() {
+            return Err(ManifestError::Signature(BadSignature));
+        }
+        let signed = SignedManifest::sign(&manifest, self.room, &self.key)?;
+        let id = signed.share();
+        if matches!(self.shelf.get(&id), Some(share) if matches!(share.state, State::Shared)) {
+            return Ok(id);
+        }
+        let is_new = !self.shelf.contains_key(&id);
+        let have = Bitfield::full(manifest.geometry().pieces());
+        let share = Share::new(manifest, signed, State::Shared, have);
+        self.shelf.insert(id, share);
+        self.resolve_holdings(id);
+        if is_new {
+            self.events.push_back(Event::ShareAdded { share: id });
+        }
+        self.announce(id);
+        Ok(id)
+    }
+
+    pub(super) fn take_off_shelf(&mut self, id: ShareId, discard: bool) -> Result<(), NoSuchShare> {
+        let share = self.shelf.get_mut(&id).ok_or(NoSuchShare)?;
+        let before = std::mem::replace(&mut share.state, State::Available);
+        share.have = Bitfield::new(share.geometry().pieces());
+        let unfinished = !matches!(before, State::Complete(_));
+        if !matches!(before, State::Available) {
+            self.storage_out
+                .push_back(StorageRequest::Close { share: id, discard: discard && unfinished });
+            self.cancel_share(id);
+            self.stop_serving(id);
+            self.tell_all(&PeerMessage::Unshare { share: id });
+        }
+        self.clear_shelf();
+        Ok(())
+    }
+
+    /// A share cannot go on: nothing is asked or served until somebody acts.
+    pub(super) fn fail_share(&mut self, id: ShareId, reason: Failure) {
+        let Some(share) = self.shelf.get_mut(&id).filter(|share| share.is_served()) else { return };
+        share.state = State::Failed(reason.clone());
+        self.storage_out.push_back(StorageRequest::Close { share: id, discard: false });
+        self.cancel_share(id);
+        self.stop_serving(id);
+        self.tell_all(&PeerMessage::Unshare { share: id });
+        self.events.push_back(Event::Failed { share: id, reason });
+    }
+
+    // ---- telling others ----
+
+    pub(super) fn announce_shelf(&mut self, connection: ConnectionId) {
+        let messages: Vec<PeerMessage> =
+            self.shelf.iter().filter_map(|(&id, share)| announcement(id, share)).collect();
+        for message in messages {
+            self.tell(connection, &message);
+        }
+    }
+
+    pub(super) fn announce(&mut self, id: ShareId) {
+        if let Some(message) = self.shelf.get(&id).and_then(|share| announcement(id, share)) {
+            self.tell_all(&message);
+        }
+    }
+
+    // ---- what others tell ----
+
+    pub(super) fn on_share(
+        &mut self,
+        connection: ConnectionId,
+        peer: PeerId,
+        id: ShareId,
+        manifest_bytes: u32,
+        holding: Holding,
+        received: bool,
+    ) {
+        self.forget_holding(peer, id);
+        let Some(member) = self.members.get_mut(&peer) else { return };
+        if member.shares.len() >= MAX_SHARES_PER_PEER {
+            return self.close_lane(connection, CloseReason::ProtocolViolation, true);
+        }
+        member.shares.insert(
+            id,
+            PeerShare { manifest_bytes, holding, early: Vec::new(), pieces: None, received: false },
+        );
+        if self.shelf.contains_key(&id) {
+            self.resolve_holdings(id);
+        } else {
+            self.want_manifest(id);
+        }
+        if received {
+            self.on_received(peer, id);
+        }
+    }
+
+    pub(super) fn on_unshare(&mut self, peer: PeerId, id: ShareId) {
+        self.forget_holding(peer, id);
+        self.clear_shelf();
+    }
+
+    pub(super) fn on_received(&mut self, peer: PeerId, id: ShareId) {
+        let told = self.members.get_mut(&peer).and_then(|member| member.shares.get_mut(&id));
+        if let Some(told) = told.filter(|told| !told.received) {
+            told.received = true;
+            self.events.push_back(Event::Received { share: id, peer });
+        }
+    }
+
+    pub(super) fn on_have(
+        &mut self,
+        connection: ConnectionId,
+        peer: PeerId,
+        id: ShareId,
+        runs: &[Run],
+    ) {
+        let Some(told) = self.members.get_mut(&peer).and_then(|member| member.shares.get_mut(&id))
+        else {
+            return; // withdrawn, and this crossed it
+        };
+        let Some(pieces) = &mut told.pieces else {
+            told.early.extend_from_slice(runs);
+            if told.early.len() > MAX_EARLY_RUNS {
+                self.close_lane(connection, CloseReason::ProtocolViolation, true);
+            }
+            return;
+        };
+        if runs.iter().any(|run| run.first.0 + run.count > pieces.len()) {
+            return self.close_lane(connection, CloseReason::ProtocolViolation, true);
+        }
+        let new = runs.iter().flat_map(|run| run.iter()).filter(|&piece| pieces.insert(piece));
+        match self.shelf.get_mut(&id).and_then(Share::download) {
+            Some(download) => new.for_each(|piece| download.count(piece, true)),
+            None => new.for_each(drop),
+        }
+        self.may_ask = true;
+    }
+
+    /// Turns what members said of a share into bitfields, now that its manifest is known.
+    fn resolve_holdings(&mut self, id: ShareId) {
+        let Some(share) = self.shelf.get_mut(&id) else { return };
+        let count = share.geometry().pieces();
+        let mut liars = Vec::new();
+        for member in self.members.values_mut() {
+            let Some(told) = member.shares.get_mut(&id).filter(|told| told.pieces.is_none()) else {
+                continue;
+            };
+            match std::mem::replace(&mut told.holding, Holding::Nothing).to_bitfield(count) {
+                Some(mut pieces) => {
+                    for piece in std::mem::take(&mut told.early).into_iter().flat_map(Run::iter) {
+                        pieces.insert(piece);
+                    }
+                    if let Some(download) = share.download() {
+                        pieces.iter().for_each(|piece| download.count(piece, true));
+                    }
+                    told.pieces = Some(pieces);
+                }
+                None => liars.extend(member.lane),
+            }
+        }
+        for lane in liars {
+            self.close_lane(lane, CloseReason::ProtocolViolation, true);
+        }
+        self.may_ask = true;
+    }
+
+    /// A member has nothing of a share any more.
+    fn forget_holding(&mut self, peer: PeerId, id: ShareId) {
+        let told = self.members.get_mut(&peer).and_then(|member| member.shares.remove(&id));
+        let download = self.shelf.get_mut(&id).and_then(Share::download);
+        if let (Some(download), Some(pieces)) = (download, told.and_then(|told| told.pieces)) {
+            pieces.iter().for_each(|piece| download.count(piece, false));
+        }
+    }
+
+    /// A member is gone, with all that it had.
+    pub(super) fn forget_holdings(&mut self, peer: PeerId) {
+        let ids: Vec<ShareId> = self
+            .members
+            .get(&peer)
+            .map(|member| member.shares.keys().copied().collect())
+            .unwrap_or_default();
+        for id in ids {
+            self.forget_holding(peer, id);
+        }
+        self.clear_shelf();
+    }
+
+    /// Takes off the shelf what nobody has.
+    pub(super) fn clear_shelf(&mut self) {
+        let members = &self.members;
+        let mut removed = Vec::new();
+        self.shelf.retain(|id, share| {
+            let keep = !matches!(share.state, State::Available)
+                || members.values().any(|member| member.shares.contains_key(id));
+            if !keep {
+                removed.push(*id);
+            }
+            keep
+        });
+        self.events.extend(removed.into_iter().map(|share| Event::ShareRemoved { share }));
+        self.manifests
+            .retain(|id, _| members.values().any(|member| member.shares.contains_key(id)));
+    }
+
+    // ---- manifests ----
+
+    /// Asks somebody for a manifest, unless somebody has been asked.
+    fn want_manifest(&mut self, id: ShareId) {
+        if self.manifests.contains_key(&id) || self.shelf.contains_key(&id) {
+            return;
+        }
+        let holders: Vec<(ConnectionId, u32)> = self
+            .members
+            .values()
+            .filter_map(|member| Some((member.lane?, member.shares.get(&id)?.manifest_bytes)))
+            .collect();
+        if holders.is_empty() {
+            return;
+        }
+        let (from, total) = holders[self.rng.below(holders.len() as u32) as usize];
+        let deadline = self.now + MANIFEST_TIMEOUT;
+        self.manifests.insert(
+            id,
+            PendingManifest { from, total: total as usize, bytes: Vec::new(), deadline },
+        );
+        self.tell(from, &PeerMessage::WantManifest { share: id, offset: 0 });
+    }
+
+    pub(super) fn on_want_manifest(&mut self, connection: ConnectionId, id: ShareId, offset: u32) {
+        let Some(share) = self.shelf.get(&id) else { return };
+        if self.queued_control(connection) > 2 * MANIFEST_STRIDE {
+            return debug!(?connection, "asks for manifests faster than it takes them");
+        }
+        let bytes = Arc::clone(&share.manifest_bytes);
+        let end = bytes.len().min(offset as usize + MANIFEST_STRIDE);
+        let parts = bytes.get(offset as usize..end).unwrap_or_default();
+        for (i, part) in parts.chunks(MANIFEST_PART_BYTES).enumerate() {
+            let offset = offset + (i * MANIFEST_PART_BYTES) as u32;
+            self.tell(
+                connection,
+                &PeerMessage::ManifestPart { share: id, offset, bytes: part.to_vec() },
+            );
+        }
+    }
+
+    pub(super) fn on_manifest_part(
+        &mut self,
+        connection: ConnectionId,
+        id: ShareId,
+        offset: u32,
+        bytes: &[u8],
+    ) {
+        let Some(pending) =
+            self.manifests.get_mut(&id).filter(|pending| pending.from == connection)
+        else {
+            return; // late, after somebody else was asked
+        };
+        let fits = offset as usize == pending.bytes.len()
+            && pending.bytes.len() + bytes.len() <= pending.total;
+        if !fits || bytes.is_empty() {
+            return self.close_lane(connection, CloseReason::ProtocolViolation, true);
+        }
+        pending.bytes.extend_from_slice(bytes);
+        pending.deadline = self.now + MANIFEST_TIMEOUT;
+        let have = pending.bytes.len();
+        if have < pending.total {
+            if have % MANIFEST_STRIDE == 0 {
+                self.tell(
+                    connection,
+                    &PeerMessage::WantManifest { share: id, offset: have as u32 },
+                );
+            }
+            return;
+        }
+        let bytes = std::mem::take(&mut pending.bytes);
+        self.manifests.remove(&id);
+        let signed = SignedManifest::from_bytes(&bytes)
+            .and_then(|signed| Ok((signed.verify(self.room)?, signed)));
+        match signed {
+            Ok((manifest, signed)) if signed.share() == id => {
+                let have = Bitfield::new(manifest.geometry().pieces());
+                self.shelf.insert(id, Share::new(manifest, signed, State::Available, have));
+                self.events.push_back(Event::ShareAdded { share: id });
+                self.resolve_holdings(id);
+            }
+            _ => self.close_lane(connection, CloseReason::ProtocolViolation, true),
+        }
+    }
+
+    pub(super) fn on_manifest_timeouts(&mut self) {
+        let now = self.now;
+        let lanes = &self.lanes;
+        let stuck: Vec<ShareId> = self
+            .manifests
+            .iter()
+            .filter(|(_, pending)| pending.deadline <= now || !lanes.contains_key(&pending.from))
+            .map(|(&id, _)| id)
+            .collect();
+        for id in stuck {
+            self.manifests.remove(&id);
+            self.want_manifest(id);
+        }
+    }
+
+    pub(super) fn next_manifest_timeout(&self) -> Option<Instant> {
+        self.manifests
+            .values()
+            .map(
+                |pending| {
+                    if self.lanes.contains_key(&pending.from) { pending.deadline } else { self.now }
+                },
+            )
+            .min()
+    }
+}
+
+impl Share {
+    fn new(manifest: Manifest, signed: SignedManifest, state: State, have: Bitfield) -> Self {
+        Self {
+            manifest: Arc::new(manifest),
+            manifest_bytes: signed.to_bytes().into(),
+            signed: Arc::new(signed),
+            state,
+            have,
+            hashes: KnownHashes::default(),
+            uploaded: 0,
+        }
+    }
+}
+
+/// What we tell others of a share, if we take part in it.
+fn announcement(id: ShareId, share: &Share) -> Option<PeerMessage> {
+    share.is_served().then(|| PeerMessage::Share {
+        share: id,
+        manifest_bytes: share.manifest_bytes.len() as u32,
+        holding: Holding::of(&share.have),
+        received: matches!(share.state, State::Complete(_)),
+    })
+}
+
+/// Per piece, how many of the connected members have it.
+pub(super) fn availability<'a>(
+    pieces: u32,
+    holdings: impl Iterator<Item = &'a BTreeMap<ShareId, PeerShare>>,
+    id: ShareId,
+) -> Vec<u16> {
+    let mut availability = vec![0u16; pieces as usize];
+    for held in holdings.filter_map(|shares| shares.get(&id)?.pieces.as_ref()) {
+        for piece in held.iter() {
+            availability[piece.0 as usize] = availability[piece.0 as usize].saturating_add(1);
+        }
+    }
+    availability
+}

@@ -1,0 +1,96 @@
+//! How things stand, for people: built when asked for, kept nowhere.
+
+use super::Swarm;
+use super::fetch::Download;
+use super::peers::Member;
+use super::shelf::{Share, State};
+use crate::event::{PeerView, ShareState, ShareView, Source, Waiting};
+use crate::manifest::ShareId;
+use crate::signaling::PeerId;
+use crate::time::Duration;
+
+/// When nothing came of what was asked for this long, people are told.
+const NOTICEABLE: Duration = Duration::from_secs(5);
+
+impl Swarm {
+    pub(super) fn view_peer(&self, id: PeerId, member: &Member) -> PeerView {
+        let lane = member.lane.and_then(|lane| self.lanes.get(&lane)).filter(|lane| lane.confirmed);
+        PeerView {
+            id,
+            key: member.key,
+            name: member.name.clone(),
+            connected: lane.is_some(),
+            is_creator: member.key.is_some_and(|key| self.invite.is_creator(&key)),
+            path: lane.and_then(|lane| lane.path),
+            sent: member.sent,
+            received: member.received,
+        }
+    }
+
+    pub(super) fn view_share(&self, id: ShareId, share: &Share) -> ShareView {
+        let told = || self.members.values().filter_map(|member| member.shares.get(&id));
+        let pieces = || told().filter_map(|told| told.pieces.as_ref());
+        let download = match &share.state {
+            State::Receiving(download) | State::Complete(download) => Some(download.as_ref()),
+            _ => None,
+        };
+        ShareView {
+            id,
+            manifest: share.manifest.clone(),
+            from_creator: self.invite.is_creator(&share.manifest.origin()),
+            state: match &share.state {
+                State::Shared => ShareState::Shared,
+                State::Available => ShareState::Available,
+                State::Receiving(download) if !download.opened => ShareState::Opening,
+                State::Receiving(download) if download.finishing => ShareState::Finishing,
+                State::Receiving(download) => {
+                    ShareState::Receiving { waiting: self.waiting(id, download) }
+                }
+                State::Complete(_) => ShareState::Complete,
+                State::Failed(failure) => ShareState::Failed(failure.clone()),
+            },
+            have: share.have_bytes(),
+            fetched: download.map_or(0, |download| download.fetched),
+            reused: download.map_or(0, |download| download.reused),
+            wasted: download.map_or(0, |download| download.wasted),
+            uploaded: share.uploaded,
+            rate: download.map_or(0.0, |download| download.meter.rate(self.now)),
+            sources: download.map_or_else(Vec::new, |download| {
+                let sources = download.sources.iter();
+                sources
+                    .map(|(&peer, (name, bytes))| Source {
+                        peer,
+                        name: name.clone(),
+                        bytes: *bytes,
+                    })
+                    .collect()
+            }),
+            holders: pieces().filter(|pieces| pieces.count() > 0 || pieces.is_empty()).count(),
+            full_holders: pieces().filter(|pieces| pieces.is_full()).count(),
+            receivers: told().filter(|told| told.received).count(),
+        }
+    }
+
+    fn waiting(&self, id: ShareId, download: &Download) -> Option<Waiting> {
+        let useful = |member: &Member| {
+            let pieces = member.shares.get(&id).and_then(|told| told.pieces.as_ref());
+            pieces.is_some_and(|pieces| pieces.has_any_not_in(download.verified()))
+        };
+        let mut sources = self
+            .members
+            .values()
+            .filter(|member| useful(member))
+            .filter_map(|member| self.lanes.get(&member.lane?))
+            .filter(|lane| lane.confirmed)
+            .peekable();
+        if download.verified().is_full() {
+            None
+        } else if sources.peek().is_none() {
+            Some(Waiting::Source)
+        } else if sources.all(|lane| lane.silent || lane.heard + NOTICEABLE < self.now) {
+            Some(Waiting::Silence)
+        } else {
+            None
+        }
+    }
+}
