@@ -1,1 +1,301 @@
-//! Placeholder.
+//! A Shoal peer outside a browser: the pure core of [`protocol`] with sockets, disks and a clock.
+//!
+//! [`Peer::start`] enters a room. Commands are methods, what happens comes as [`Event`]s, and how things
+//! stand can be seen in [`Snapshot`]s at any time. The command `shoal` uses nothing but this.
+//!
+//! | module | its duty |
+//! |---|---|
+//! | `driver` | the one loop that owns the core |
+//! | `signaling` | the WebSocket to the server that introduces peers |
+//! | `connection`, `channel` | one WebRTC connection and its two data channels |
+//! | [`storage`], [`sources`] | what is received, and what is shared |
+//! | `clock` | the time that the core is told |
+//!
+//! ```no_run
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! use std::sync::Arc;
+//! use native_peer::{DeviceKey, Options, Peer, sources, storage::DiskStorage};
+//!
+//! let key = DeviceKey::from_bytes([7; 32]); // in earnest: secret, random, and kept
+//! let storage = Arc::new(DiskStorage::new("downloads".as_ref())?);
+//! let options = Options::new("http://localhost:8080", key, storage);
+//! let (peer, mut events) = Peer::start(options)?;
+//! peer.share(sources::find(&["holiday".into()])?).await?;
+//! println!("{}", peer.link());
+//! while let Some(event) = events.recv().await {
+//!     println!("{event:?}");
+//! }
+//! # Ok(())
+//! # }
+//! ```
+
+use std::sync::Arc;
+
+pub use protocol::event::{Event, PeerView, ShareState, ShareView};
+pub use protocol::identity::DeviceKey;
+use protocol::identity::PublicKey;
+pub use protocol::invite::{Invite, InviteLink};
+pub use protocol::io::Transmit;
+pub use protocol::manifest::ShareId;
+use protocol::manifest::{Manifest, ManifestError};
+use protocol::piece::FileHash;
+pub use protocol::rate::Limits;
+use protocol::signaling::PeerId;
+use protocol::swarm::{Config, NoSuchShare, Swarm};
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::JoinHandle;
+
+use crate::clock::Clock;
+use crate::driver::{Command, Outside, Parts};
+pub use crate::signaling::BadServer;
+use crate::storage::Storage;
+
+mod channel;
+mod clock;
+mod connection;
+mod driver;
+mod signaling;
+pub mod sources;
+pub mod storage;
+
+/// Events that may wait to be taken before the driver keeps them itself.
+const WAITING_EVENTS: usize = 64;
+/// Commands that may wait for the driver.
+const WAITING_COMMANDS: usize = 16;
+
+/// What a peer needs to know.
+pub struct Options {
+    /// The address of the page, such as `https://example.org`: the WebSocket is beside it.
+    pub server: String,
+    /// The room to enter; a new one if `None`.
+    pub invite: Option<Invite>,
+    /// Who we are.
+    pub key: DeviceKey,
+    /// What we call ourselves; shortened to 64 bytes.
+    pub name: String,
+    /// How much to send and receive.
+    pub limits: Limits,
+    /// Where to keep what is received.
+    pub storage: Arc<dyn Storage>,
+    /// Whether to offer the loopback address to peers, which only serves those on this machine.
+    /// Otherwise that is done only where there is no other network.
+    pub loopback: bool,
+    /// Changes messages before they are sent.
+    #[cfg(feature = "misbehave")]
+    pub tamper: Option<Box<dyn FnMut(&mut Transmit) + Send>>,
+}
+
+/// A member of a room. Dropping it leaves the room, without waiting; see [`Peer::leave`].
+pub struct Peer {
+    invite: Invite,
+    server: String,
+    key: PublicKey,
+    commands: mpsc::Sender<Command>,
+    snapshots: watch::Receiver<Arc<Snapshot>>,
+    driver: JoinHandle<()>,
+}
+
+/// How things stand.
+#[derive(Clone, Debug, Default)]
+pub struct Snapshot {
+    /// Our id for this stay, once introduced.
+    pub peer: Option<PeerId>,
+    /// Whether the server has us in the room now.
+    pub joined: bool,
+    /// The others.
+    pub peers: Vec<PeerView>,
+    /// The shelf.
+    pub shares: Vec<ShareView>,
+}
+
+/// Why a peer could not be started.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The server address is none.
+    #[error(transparent)]
+    Server(#[from] BadServer),
+    /// The system gives no random bytes.
+    #[error("the system gives no random bytes: {0}")]
+    Random(#[from] getrandom::Error),
+}
+
+/// Why files could not be shared, fit to follow "could not share: ".
+#[derive(Debug, thiserror::Error)]
+pub enum ShareError {
+    /// They make no manifest.
+    #[error(transparent)]
+    Manifest(#[from] ManifestError),
+    /// The peer has ended.
+    #[error(transparent)]
+    Ended(#[from] Ended),
+}
+
+/// Why a command about a share failed.
+#[derive(Debug, thiserror::Error)]
+pub enum CommandError {
+    /// There is no such share.
+    #[error(transparent)]
+    NoSuchShare(#[from] NoSuchShare),
+    /// The peer has ended.
+    #[error(transparent)]
+    Ended(#[from] Ended),
+}
+
+/// The peer's driver has ended, which it only does of itself if something in it broke.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("this peer has ended")]
+pub struct Ended;
+
+impl Options {
+    /// A new room, no limits, and a name that says nothing.
+    pub fn new(server: impl Into<String>, key: DeviceKey, storage: Arc<dyn Storage>) -> Self {
+        Self {
+            server: server.into(),
+            invite: None,
+            key,
+            name: "shoal".into(),
+            limits: Limits::default(),
+            storage,
+            loopback: false,
+            #[cfg(feature = "misbehave")]
+            tamper: None,
+        }
+    }
+}
+
+impl Peer {
+    /// Enters a room; from now on there are events. Failing to reach the server is one of them: the
+    /// peer tries again by itself.
+    ///
+    /// # Panics
+    /// Outside a Tokio runtime.
+    pub fn start(options: Options) -> Result<(Self, mpsc::Receiver<Event>), StartError> {
+        let key = options.key.public();
+        let invite = match options.invite {
+            Some(invite) => invite,
+            None => Invite::new(random()?, &key),
+        };
+        let socket = signaling::socket_address(&options.server)?;
+        let clock = Clock::start();
+        let config = Config {
+            invite: invite.clone(),
+            key: options.key,
+            name: options.name,
+            seed: random()?,
+            limits: options.limits,
+        };
+        let (commands, waiting_commands) = mpsc::channel(WAITING_COMMANDS);
+        let (event_sender, events) = mpsc::channel(WAITING_EVENTS);
+        let (snapshot_sender, snapshots) = watch::channel(Arc::default());
+        let driver = tokio::spawn(driver::run(Parts {
+            clock,
+            swarm: Swarm::new(clock.now(), config),
+            storage: options.storage,
+            server: socket,
+            loopback: options.loopback,
+            tamper: Tamper {
+                #[cfg(feature = "misbehave")]
+                change: options.tamper,
+            },
+            outside: Outside {
+                commands: waiting_commands,
+                events: event_sender,
+                snapshots: snapshot_sender,
+            },
+        }));
+        Ok((Self { invite, server: options.server, key, commands, snapshots, driver }, events))
+    }
+
+    /// The link that lets others into this room.
+    pub fn link(&self) -> String {
+        self.invite.to_link(&self.server)
+    }
+
+    /// Our own key.
+    pub fn key(&self) -> PublicKey {
+        self.key
+    }
+
+    /// How things stand, as of a fifth of a second ago or less.
+    pub fn snapshot(&self) -> Arc<Snapshot> {
+        self.snapshots.borrow().clone()
+    }
+
+    /// Snapshots to wait for changes with.
+    pub fn snapshots(&self) -> watch::Receiver<Arc<Snapshot>> {
+        self.snapshots.clone()
+    }
+
+    /// Puts what was found into the room.
+    pub async fn share(&self, mut found: sources::Found) -> Result<ShareId, ShareError> {
+        let manifest = Manifest::new(self.key, std::mem::take(&mut found.entries))?;
+        let sources = Arc::new(found.sources(&manifest));
+        Ok(self.ask(|reply| Command::Share(manifest, sources, reply)).await??)
+    }
+
+    /// Withdraws a share of ours.
+    pub async fn unshare(&self, share: ShareId) -> Result<(), CommandError> {
+        Ok(self.ask(|reply| Command::Unshare(share, reply)).await??)
+    }
+
+    /// Fetches a share, or tries again after a failure.
+    pub async fn receive(&self, share: ShareId) -> Result<(), CommandError> {
+        Ok(self.ask(|reply| Command::Receive(share, reply)).await??)
+    }
+
+    /// Stops fetching; `discard` erases what was stored.
+    pub async fn stop(&self, share: ShareId, discard: bool) -> Result<(), CommandError> {
+        Ok(self.ask(|reply| Command::Stop(share, discard, reply)).await??)
+    }
+
+    /// Changes the limits at once.
+    pub async fn set_limits(&self, limits: Limits) -> Result<(), Ended> {
+        self.commands.send(Command::SetLimits(limits)).await.map_err(|_| Ended)
+    }
+
+    /// The hashes of a share's files, in manifest order, as far as they are known.
+    pub async fn file_hashes(&self, share: ShareId) -> Result<Vec<Option<FileHash>>, Ended> {
+        self.ask(|reply| Command::FileHashes(share, reply)).await
+    }
+
+    /// Says goodbye, and returns when everything is written and every connection closed.
+    pub async fn leave(self) {
+        drop(self.commands);
+        // It only fails if the driver panicked, and then there is nothing to wait for.
+        let _ = self.driver.await;
+    }
+
+    async fn ask<T>(
+        &self,
+        command: impl FnOnce(oneshot::Sender<T>) -> Command,
+    ) -> Result<T, Ended> {
+        let (reply, answer) = oneshot::channel();
+        self.commands.send(command(reply)).await.map_err(|_| Ended)?;
+        answer.await.map_err(|_| Ended)
+    }
+}
+
+/// Lets tests change what is sent; without the feature `misbehave` it is nothing.
+pub(crate) struct Tamper {
+    #[cfg(feature = "misbehave")]
+    change: Option<Box<dyn FnMut(&mut Transmit) + Send>>,
+}
+
+impl Tamper {
+    #[cfg_attr(
+        not(feature = "misbehave"),
+        expect(clippy::unused_self, clippy::needless_pass_by_ref_mut)
+    )]
+    pub(crate) fn apply(&mut self, _transmit: &mut Transmit) {
+        #[cfg(feature = "misbehave")]
+        if let Some(change) = &mut self.change {
+            change(_transmit);
+        }
+    }
+}
+
+fn random() -> Result<[u8; 32], getrandom::Error> {
+    let mut bytes = [0; 32];
+    getrandom::fill(&mut bytes)?;
+    Ok(bytes)
+}

@@ -1,0 +1,2 @@
+//! The command `shoal`.
+fn main() {}

@@ -1,0 +1,28 @@
+//! The clock that the core is told: time since this peer was started. The only file here that reads
+//! a clock for the core's sake.
+
+use std::time::Duration;
+
+use protocol::time::Instant;
+
+/// Time since a peer was started.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Clock {
+    start: tokio::time::Instant,
+}
+
+impl Clock {
+    pub(crate) fn start() -> Self {
+        Self { start: tokio::time::Instant::now() }
+    }
+
+    /// Now, as the core counts.
+    pub(crate) fn now(&self) -> Instant {
+        Instant::ZERO + self.start.elapsed()
+    }
+
+    /// The moment the core calls `at`, as timers count.
+    pub(crate) fn deadline(&self, at: Instant) -> tokio::time::Instant {
+        self.start + Duration::from_micros(at.as_micros())
+    }
+}

@@ -1,0 +1,630 @@
+//! One connection to one peer: descriptions and candidates in and out, two negotiated data channels,
+//! and what is known of the path. Each runs as a task of its own and speaks to the driver over queues.
+//!
+//! Who offers, when ICE is restarted and when to give up is the core's business; moving messages is
+//! left to [`crate::channel`].
+
+use std::io;
+use std::net::{IpAddr, UdpSocket};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::BytesMut;
+use protocol::io::{
+    BLOCKS_CHANNEL_ID, CONTROL_CHANNEL_ID, Candidate, Channel, ConnectionEvent, ConnectionId,
+    ConnectionRequest, ConnectionState, Description, Fingerprint, Opened, Path, PathKind, Role,
+};
+use protocol::signaling::IceServer;
+use rtc::ice::mdns::MulticastDnsMode;
+use rtc::peer_connection::configuration::setting_engine::{
+    SctpMaxMessageSize, SettingEngineBuilder,
+};
+use socket2::SockRef;
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinSet;
+use tokio::time::{MissedTickBehavior, interval, timeout};
+use tracing::{debug, trace};
+use webrtc::data_channel::{DataChannel, RTCDataChannelInit};
+use webrtc::peer_connection::{
+    PeerConnection, PeerConnectionBuilder, PeerConnectionEventHandler, RTCConfigurationBuilder,
+    RTCIceCandidateInit, RTCIceCandidateType, RTCIceServer, RTCPeerConnectionIceEvent,
+    RTCPeerConnectionState, RTCSessionDescription, RTCStatsReport, RTCStatsReportEntry,
+    StatsSelector,
+};
+use webrtc::runtime::{
+    AsyncInterval, AsyncTcpListener, AsyncTcpStream, AsyncUdpSocket, JoinHandle, Runtime,
+    default_runtime,
+};
+
+use crate::channel::{ChannelSender, Outgoing, queue, receive_all, send_all};
+
+/// The largest message we take, in bytes: what Chromium takes too.
+const MAX_MESSAGE_BYTES: u32 = 262_144;
+/// Bytes per channel that the library holds unacknowledged before it makes us wait.
+pub(crate) const SEND_BUFFER_BYTES: usize = 1 << 20;
+/// Kernel buffers of each UDP socket. The usual 208 KiB overflow under a 1 MiB SCTP window, and
+/// throughput falls to a tenth; the system may grant less than this.
+const SOCKET_BUFFER_BYTES: usize = 4 << 20;
+/// Requests that may wait for a connection. More means that it is stuck.
+const MAX_WAITING_REQUESTS: usize = 256;
+/// How often path and round trip are looked at.
+const PATH_INTERVAL: Duration = Duration::from_secs(2);
+/// How long closing waits for what was handed out before.
+const LINGER: Duration = Duration::from_secs(1);
+
+/// The driver's end of a connection. Letting go of it closes the connection.
+pub(crate) struct Connection {
+    requests: mpsc::Sender<ConnectionRequest>,
+    control: ChannelSender,
+    blocks: ChannelSender,
+}
+
+/// Where a connection puts what it has for the driver.
+#[derive(Clone)]
+pub(crate) struct Inbox {
+    pub(crate) id: ConnectionId,
+    /// Everything but blocks.
+    pub(crate) news: mpsc::Sender<(ConnectionId, News)>,
+    /// Messages of [`Channel::Blocks`], which may have to wait for the disk.
+    pub(crate) blocks: mpsc::Sender<(ConnectionId, BytesMut)>,
+}
+
+// Telling fails only when the driver is gone; then everything here comes to its end.
+impl Inbox {
+    async fn event(&self, event: ConnectionEvent) {
+        let _ = self.news.send((self.id, News::Event(event))).await;
+    }
+
+    pub(crate) async fn buffered_amount_low(&self, channel: Channel, bytes: usize) {
+        let _ = self.news.send((self.id, News::BufferedAmountLow(channel, bytes))).await;
+    }
+
+    pub(crate) async fn message(&self, channel: Channel, message: BytesMut) {
+        trace!(connection = self.id.0, ?channel, bytes = message.len(), "message received");
+        match channel {
+            Channel::Control => {
+                let _ = self.news.send((self.id, News::Control(message))).await;
+            }
+            Channel::Blocks => {
+                let _ = self.blocks.send((self.id, message)).await;
+            }
+        }
+    }
+}
+
+/// What a connection has to tell.
+pub(crate) enum News {
+    /// For [`handle_connection`](protocol::swarm::Swarm::handle_connection).
+    Event(ConnectionEvent),
+    /// A message on [`Channel::Control`].
+    Control(BytesMut),
+    /// The bytes that wait on a channel fell to the low-water mark.
+    BufferedAmountLow(Channel, usize),
+}
+
+/// What a new connection needs to know.
+pub(crate) struct Setup {
+    pub(crate) role: Role,
+    pub(crate) ice_servers: Vec<IceServer>,
+    /// Whether to offer this machine's loopback address too.
+    pub(crate) loopback: bool,
+    pub(crate) inbox: Inbox,
+}
+
+impl Connection {
+    /// Starts a connection as a task of `tasks`.
+    pub(crate) fn open(setup: Setup, tasks: &mut JoinSet<()>) -> Self {
+        let (requests, waiting) = mpsc::channel(MAX_WAITING_REQUESTS);
+        let (control, control_outgoing) = queue();
+        let (blocks, blocks_outgoing) = queue();
+        tasks.spawn(async move {
+            let inbox = setup.inbox.clone();
+            let run = Box::pin(run(setup, waiting, [control_outgoing, blocks_outgoing]));
+            if let Err(reason) = run.await {
+                debug!(connection = inbox.id.0, reason, "connection ended");
+                inbox.event(ConnectionEvent::Closed { reason }).await;
+            }
+        });
+        Self { requests, control, blocks }
+    }
+
+    /// Passes a request on; false if the connection is stuck or gone.
+    #[must_use]
+    pub(crate) fn request(&self, request: ConnectionRequest) -> bool {
+        self.requests.try_send(request).is_ok()
+    }
+
+    /// Queues a message; gives the bytes that now wait on that channel.
+    pub(crate) fn send(&self, channel: Channel, message: Vec<u8>) -> usize {
+        match channel {
+            Channel::Control => self.control.send(message),
+            Channel::Blocks => self.blocks.send(message),
+        }
+    }
+}
+
+/// What the library and the channel tasks tell the connection's task.
+enum Happening {
+    Candidate(Candidate),
+    State(RTCPeerConnectionState),
+    ChannelClosed,
+}
+
+/// Lives as long as the connection. An error is why it is of no more use.
+async fn run(
+    setup: Setup,
+    requests: mpsc::Receiver<ConnectionRequest>,
+    outgoing: [Outgoing; 2],
+) -> Result<(), String> {
+    let (happened, happenings) = mpsc::channel(MAX_WAITING_REQUESTS);
+    let connection = connect(&setup, happened.clone()).await.map_err(|e| e.to_string())?;
+    let channels = Channels::create(&*connection, &setup.inbox, happened, outgoing).await;
+    let result = match channels {
+        Ok(channels) => drive(&setup, &*connection, channels, requests, happenings).await,
+        Err(reason) => Err(reason),
+    };
+    // Letting go of the object would leave the library's own task running.
+    if let Err(error) = connection.close().await {
+        debug!(connection = setup.inbox.id.0, %error, "closing failed");
+    }
+    result
+}
+
+async fn drive(
+    setup: &Setup,
+    connection: &dyn PeerConnection,
+    mut channels: Channels,
+    mut requests: mpsc::Receiver<ConnectionRequest>,
+    mut happenings: mpsc::Receiver<Happening>,
+) -> Result<(), String> {
+    let inbox = &setup.inbox;
+    if setup.role == Role::Offerer {
+        inbox.event(offer(connection).await?).await;
+    }
+    let mut look = interval(PATH_INTERVAL);
+    look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut open = false;
+    loop {
+        tokio::select! {
+            request = requests.recv() => match request {
+                None | Some(ConnectionRequest::Close { .. }) => break,
+                Some(request) => {
+                    if let Some(event) = apply(connection, request).await? {
+                        inbox.event(event).await;
+                    }
+                }
+            },
+            Some(happening) = happenings.recv() => match happening {
+                Happening::Candidate(candidate) => {
+                    inbox.event(ConnectionEvent::LocalCandidate(Some(candidate))).await;
+                }
+                Happening::State(state) => {
+                    if let Some(state) = connection_state(state) {
+                        inbox.event(ConnectionEvent::State(state)).await;
+                    }
+                }
+                Happening::ChannelClosed => {
+                    return Err("the other side closed the connection".to_owned());
+                }
+            },
+            () = channels.all_open(), if !open => {
+                open = true;
+                inbox.event(ConnectionEvent::Open(opened(connection).await?)).await;
+                channels.start();
+                look.reset_immediately();
+            }
+            _ = look.tick(), if open => {
+                if let Some(path) = path(connection).await {
+                    inbox.event(ConnectionEvent::Path(path)).await;
+                }
+            }
+        }
+    }
+    drop(requests);
+    channels.linger().await;
+    Ok(())
+}
+
+/// Does what the core asks; gives what is to be told.
+async fn apply(
+    connection: &dyn PeerConnection,
+    request: ConnectionRequest,
+) -> Result<Option<ConnectionEvent>, String> {
+    match request {
+        ConnectionRequest::SetRemoteDescription { description, .. } => {
+            set_remote_description(connection, description).await
+        }
+        ConnectionRequest::AddCandidate { candidate, .. } => {
+            add_candidate(connection, candidate).await;
+            Ok(None)
+        }
+        ConnectionRequest::RestartIce { .. } => restart_ice(connection).await.map(Some),
+        // The driver opens; closing ends the loop that calls this.
+        ConnectionRequest::Open { .. } | ConnectionRequest::Close { .. } => Ok(None),
+    }
+}
+
+async fn offer(connection: &dyn PeerConnection) -> Result<ConnectionEvent, String> {
+    let failed = |e| format!("no offer could be made: {e}");
+    let offer = connection.create_offer(None).await.map_err(failed)?;
+    let sdp = offer.sdp.clone();
+    connection.set_local_description(offer).await.map_err(failed)?;
+    Ok(ConnectionEvent::LocalDescription(Description::Offer(sdp)))
+}
+
+async fn restart_ice(connection: &dyn PeerConnection) -> Result<ConnectionEvent, String> {
+    connection.restart_ice().await.map_err(|e| format!("ICE could not be restarted: {e}"))?;
+    offer(connection).await
+}
+
+async fn set_remote_description(
+    connection: &dyn PeerConnection,
+    description: Description,
+) -> Result<Option<ConnectionEvent>, String> {
+    let failed = |e| format!("the other side's description could not be used: {e}");
+    match description {
+        Description::Answer(sdp) => {
+            let answer = RTCSessionDescription::answer(sdp).map_err(failed)?;
+            connection.set_remote_description(answer).await.map_err(failed)?;
+            Ok(None)
+        }
+        Description::Offer(sdp) => {
+            let offer = RTCSessionDescription::offer(sdp).map_err(failed)?;
+            connection.set_remote_description(offer).await.map_err(failed)?;
+            let answer = connection.create_answer(None).await.map_err(failed)?;
+            let sdp = answer.sdp.clone();
+            connection.set_local_description(answer).await.map_err(failed)?;
+            Ok(Some(ConnectionEvent::LocalDescription(Description::Answer(sdp))))
+        }
+    }
+}
+
+/// A candidate that cannot be used (another transport, a name that does not resolve) is one way less to
+/// connect, not the end. The end of candidates changes nothing for this library.
+async fn add_candidate(connection: &dyn PeerConnection, candidate: Option<Candidate>) {
+    let Some(Candidate { candidate, sdp_mid, sdp_mline_index }) = candidate else { return };
+    if candidate.is_empty() {
+        return;
+    }
+    let candidate =
+        RTCIceCandidateInit { candidate, sdp_mid, sdp_mline_index, ..Default::default() };
+    if let Err(error) = connection.add_ice_candidate(candidate).await {
+        debug!(%error, "a remote candidate was not used");
+    }
+}
+
+/// The library's state, as far as the core acts on it. Whether the channels close shows by themselves.
+fn connection_state(state: RTCPeerConnectionState) -> Option<ConnectionState> {
+    match state {
+        RTCPeerConnectionState::Connected => Some(ConnectionState::Connected),
+        RTCPeerConnectionState::Disconnected => Some(ConnectionState::Disconnected),
+        RTCPeerConnectionState::Failed => Some(ConnectionState::Failed),
+        _ => None,
+    }
+}
+
+/// Certificates as DTLS used them. The transport's statistics say which is whose.
+async fn opened(connection: &dyn PeerConnection) -> Result<Opened, String> {
+    let stats = statistics(connection).await;
+    let (local_fingerprint, remote_fingerprint) =
+        fingerprints(&stats).ok_or("the certificates of the connection are not known")?;
+    let sctp = connection.sctp().await.ok_or("the connection has no data transport")?;
+    let max_message_size = sctp.max_message_size().await.map_err(|e| e.to_string())?;
+    Ok(Opened {
+        max_message_size: max_message_size.min(MAX_MESSAGE_BYTES) as usize,
+        local_fingerprint,
+        remote_fingerprint,
+    })
+}
+
+/// Our and the other side's certificate.
+fn fingerprints(stats: &RTCStatsReport) -> Option<(Fingerprint, Fingerprint)> {
+    let transport = stats.transport()?;
+    let certificate = |id: &str| match stats.get(id)? {
+        RTCStatsReportEntry::Certificate(certificate) => {
+            let sha256 = certificate.fingerprint_algorithm.eq_ignore_ascii_case("sha-256");
+            sha256.then(|| certificate.fingerprint.parse().ok())?
+        }
+        _ => None,
+    };
+    Some((
+        certificate(&transport.local_certificate_id)?,
+        certificate(&transport.remote_certificate_id)?,
+    ))
+}
+
+async fn path(connection: &dyn PeerConnection) -> Option<Path> {
+    let ice = connection.sctp().await?.transport().ice_transport();
+    let pair = ice.get_selected_candidate_pair().await.ok()??;
+    let (local, remote) = (pair.local(), pair.remote());
+    let kind = path_kind((local.typ, &local.address), (remote.typ, &remote.address));
+    let stats = statistics(connection).await;
+    let selected = &stats.transport()?.selected_candidate_pair_id;
+    let round_trip = stats
+        .candidate_pairs()
+        .find(|pair| pair.stats.id == *selected)
+        .map(|pair| pair.current_round_trip_time)
+        .filter(|seconds| seconds.is_finite() && *seconds > 0.0)
+        .map(|seconds| Duration::from_secs_f64(seconds.min(60.0)));
+    Some(Path { kind, round_trip })
+}
+
+/// The kind of a path. A page hides its addresses from us, so that it shows as peer reflexive even on
+/// the same network; its address then tells.
+fn path_kind(local: (RTCIceCandidateType, &str), remote: (RTCIceCandidateType, &str)) -> PathKind {
+    use RTCIceCandidateType::{Host, Prflx, Relay};
+    match (local.0, remote.0) {
+        (Relay, _) | (_, Relay) => PathKind::Relayed,
+        (Host, Host) => PathKind::Lan,
+        (Host, Prflx) if local.1 == remote.1 || is_local(remote.1) => PathKind::Lan,
+        _ => PathKind::Direct,
+    }
+}
+
+fn is_local(address: &str) -> bool {
+    match address.parse() {
+        Ok(IpAddr::V4(ip)) => ip.is_private() || ip.is_loopback() || ip.is_link_local(),
+        Ok(IpAddr::V6(ip)) => {
+            ip.is_unique_local() || ip.is_loopback() || ip.is_unicast_link_local()
+        }
+        Err(_) => false,
+    }
+}
+
+// The clock lint guards the core; the library wants the time of its own statistics.
+#[allow(clippy::disallowed_methods)]
+async fn statistics(connection: &dyn PeerConnection) -> RTCStatsReport {
+    connection.get_stats(Instant::now(), StatsSelector::None).await
+}
+
+/// Both data channels and the tasks that move their messages.
+struct Channels {
+    channels: Vec<Arc<dyn DataChannel>>,
+    opened: Vec<oneshot::Receiver<()>>,
+    start: Vec<oneshot::Sender<()>>,
+    senders: JoinSet<()>,
+    /// Ends with this.
+    receivers: JoinSet<()>,
+}
+
+impl Channels {
+    async fn create(
+        connection: &dyn PeerConnection,
+        inbox: &Inbox,
+        happened: mpsc::Sender<Happening>,
+        outgoing: [Outgoing; 2],
+    ) -> Result<Self, String> {
+        let mut this = Self {
+            channels: Vec::new(),
+            opened: Vec::new(),
+            start: Vec::new(),
+            senders: JoinSet::new(),
+            receivers: JoinSet::new(),
+        };
+        for (kind, outgoing) in [Channel::Control, Channel::Blocks].into_iter().zip(outgoing) {
+            let (label, stream) = match kind {
+                Channel::Control => ("control", CONTROL_CHANNEL_ID),
+                Channel::Blocks => ("blocks", BLOCKS_CHANNEL_ID),
+            };
+            let options = RTCDataChannelInit { negotiated: Some(stream), ..Default::default() };
+            let channel = connection
+                .create_data_channel(label, Some(options))
+                .await
+                .map_err(|e| format!("the {label} channel could not be made: {e}"))?;
+            this.channels.push(channel.clone());
+
+            this.senders.spawn(send_all(kind, channel.clone(), outgoing, inbox.clone()));
+            let (opened, wait_open) = oneshot::channel();
+            let (start, may_start) = oneshot::channel();
+            this.opened.push(wait_open);
+            this.start.push(start);
+            let received = receive_all(kind, channel, opened, may_start, inbox.clone());
+            let happened = happened.clone();
+            this.receivers.spawn(async move {
+                received.await;
+                let _ = happened.send(Happening::ChannelClosed).await;
+            });
+        }
+        Ok(this)
+    }
+
+    /// Resolves once both channels are open; never, if one closes before. May be dropped and called
+    /// again.
+    async fn all_open(&mut self) {
+        while let Some(wait) = self.opened.last_mut() {
+            if wait.await.is_err() {
+                // Its task ended, and says so itself.
+                std::future::pending::<()>().await;
+            }
+            self.opened.pop();
+        }
+    }
+
+    /// Lets received messages through.
+    fn start(&mut self) {
+        for start in self.start.drain(..) {
+            // Fails only if the channel has closed since.
+            let _ = start.send(());
+        }
+    }
+
+    /// Waits until all that was handed over has arrived, within reason. The driver has let go of its
+    /// ends by now, so the tasks that send come to their ends.
+    async fn linger(&mut self) {
+        let flushed = async {
+            while self.senders.join_next().await.is_some() {}
+            for channel in &self.channels {
+                while channel.outstanding_bytes().await.is_ok_and(|bytes| bytes > 0) {
+                    tokio::time::sleep(Duration::from_millis(5)).await;
+                }
+            }
+        };
+        if timeout(LINGER, flushed).await.is_err() {
+            debug!("closed with messages still on the way");
+        }
+    }
+}
+
+/// Makes the connection object, bound to this machine's addresses.
+async fn connect(
+    setup: &Setup,
+    happened: mpsc::Sender<Happening>,
+) -> Result<Arc<dyn PeerConnection>, webrtc::error::Error> {
+    // Multicast DNS resolves the names behind which browsers hide their addresses. Without it (no
+    // multicast here) they are still learnt as peer reflexive.
+    match build(setup, happened.clone(), MulticastDnsMode::QueryOnly).await {
+        Ok(connection) => Ok(connection),
+        Err(error) => {
+            debug!(%error, "no connection with multicast DNS; trying without");
+            build(setup, happened, MulticastDnsMode::Disabled).await
+        }
+    }
+}
+
+async fn build(
+    setup: &Setup,
+    happened: mpsc::Sender<Happening>,
+    mdns: MulticastDnsMode,
+) -> Result<Arc<dyn PeerConnection>, webrtc::error::Error> {
+    let ice_servers = setup.ice_servers.iter().map(|server| RTCIceServer {
+        urls: server.urls.clone(),
+        username: server.username.clone().unwrap_or_default(),
+        credential: server.credential.clone().unwrap_or_default(),
+    });
+    let configuration =
+        RTCConfigurationBuilder::default().with_ice_servers(ice_servers.collect()).build();
+    // Sockets are bound anew at an ICE restart, so that it can follow a change of network.
+    let settings = SettingEngineBuilder::new()
+        .with_sctp_max_message_size(SctpMaxMessageSize::Bounded(MAX_MESSAGE_BYTES))
+        .with_multicast_dns_mode(mdns)
+        .with_discard_local_candidates_during_ice_restart(true)
+        .build();
+    let runtime = default_runtime().ok_or_else(|| io::Error::other("no runtime"))?;
+    let connection = PeerConnectionBuilder::new()
+        .with_configuration(configuration)
+        .with_setting_engine(settings)
+        .with_handler(Arc::new(Handler { happened }))
+        .with_runtime(Arc::new(LargeBuffers(runtime)))
+        .with_udp_addrs(addresses(setup.loopback))
+        .with_data_channel_send_buffer_limit(SEND_BUFFER_BYTES)
+        .build()
+        .await?;
+    Ok(Arc::new(connection))
+}
+
+/// Where to bind: every interface but loopback, which only serves peers on this machine. It is added
+/// where that is likely: on request, or where this machine has no way to any other.
+fn addresses(loopback: bool) -> Vec<&'static str> {
+    let mut addresses = vec!["0.0.0.0:0", "[::]:0"];
+    if loopback || !has_network() {
+        addresses.push("127.0.0.1:0");
+    }
+    addresses
+}
+
+/// Whether the system knows a way to other machines. Connecting a UDP socket sends nothing.
+fn has_network() -> bool {
+    let way = |from: &str, to: &str| UdpSocket::bind(from).and_then(|s| s.connect(to)).is_ok();
+    way("0.0.0.0:0", "192.0.2.1:9") || way("[::]:0", "[2001:db8::1]:9")
+}
+
+/// Passes on what the library calls. It runs on the library's own task, so it must never wait.
+struct Handler {
+    happened: mpsc::Sender<Happening>,
+}
+
+impl Handler {
+    fn tell(&self, happening: Happening) {
+        if self.happened.try_send(happening).is_err() {
+            debug!("a connection is stuck or closed; what happened to it is not told");
+        }
+    }
+}
+
+#[async_trait::async_trait]
+impl PeerConnectionEventHandler for Handler {
+    async fn on_ice_candidate(&self, event: RTCPeerConnectionIceEvent) {
+        // Where there is no interface the library binds, and names, the wildcard address.
+        let unusable = |ip: IpAddr| ip.is_unspecified();
+        if event.candidate.address.parse().is_ok_and(unusable) {
+            return;
+        }
+        let Ok(init) = event.candidate.to_json() else { return };
+        // There is one media section. Its index is enough, and the library's mid is not its name.
+        let candidate =
+            Candidate { candidate: init.candidate, sdp_mid: None, sdp_mline_index: Some(0) };
+        self.tell(Happening::Candidate(candidate));
+    }
+
+    async fn on_connection_state_change(&self, state: RTCPeerConnectionState) {
+        self.tell(Happening::State(state));
+    }
+}
+
+/// The library's runtime, except that UDP sockets get larger kernel buffers.
+#[derive(Debug)]
+struct LargeBuffers(Arc<dyn Runtime>);
+
+type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+impl Runtime for LargeBuffers {
+    fn wrap_udp_socket(&self, socket: UdpSocket) -> io::Result<Arc<dyn AsyncUdpSocket>> {
+        let reference = SockRef::from(&socket);
+        // The system may refuse, or grant less in silence; transfers are slower then.
+        for result in [
+            reference.set_recv_buffer_size(SOCKET_BUFFER_BYTES),
+            reference.set_send_buffer_size(SOCKET_BUFFER_BYTES),
+        ] {
+            if let Err(error) = result {
+                debug!(%error, "a socket keeps its small buffers");
+            }
+        }
+        self.0.wrap_udp_socket(socket)
+    }
+
+    fn spawn(&self, future: Boxed<'static, ()>) -> Box<dyn JoinHandle> {
+        self.0.spawn(future)
+    }
+
+    fn wrap_tcp_listener(
+        &self,
+        listener: std::net::TcpListener,
+    ) -> io::Result<Arc<dyn AsyncTcpListener>> {
+        self.0.wrap_tcp_listener(listener)
+    }
+
+    fn connect_tcp<'a>(
+        &'a self,
+        remote: std::net::SocketAddr,
+    ) -> Boxed<'a, io::Result<Arc<dyn AsyncTcpStream>>> {
+        self.0.connect_tcp(remote)
+    }
+
+    fn resolve_host<'a>(
+        &'a self,
+        host: &'a str,
+    ) -> Boxed<'a, io::Result<Vec<std::net::SocketAddr>>> {
+        self.0.resolve_host(host)
+    }
+
+    fn sleep(&self, duration: Duration) -> Boxed<'static, ()> {
+        self.0.sleep(duration)
+    }
+
+    fn interval(&self, period: Duration) -> Box<dyn AsyncInterval> {
+        self.0.interval(period)
+    }
+
+    fn block_on(&self, future: Pin<Box<dyn Future<Output = ()> + '_>>) {
+        self.0.block_on(future);
+    }
+
+    fn yield_now(&self) -> Boxed<'static, ()> {
+        self.0.yield_now()
+    }
+
+    fn name(&self) -> &'static str {
+        self.0.name()
+    }
+}

@@ -1,0 +1,255 @@
+//! Files: the seam behind which they lie, and the queues that carry the core's requests out on threads
+//! that may wait for a disk.
+//!
+//! Requests about one share are carried out in order, except that reads run beside the rest, a few at a
+//! time. Where bytes lie on disk is [`DiskStorage`]'s business; what this peer shares itself is read
+//! from where it is, by [`Sources`].
+
+use std::collections::HashMap;
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use protocol::io::{Kept, StorageError, StorageRequest, StorageResponse};
+use protocol::manifest::{HashBatch, Manifest, ShareId, SignedManifest};
+use protocol::piece::{PieceIndex, Span};
+use tokio::sync::{Semaphore, mpsc};
+use tokio::task::{JoinSet, spawn_blocking};
+use tracing::debug;
+
+pub use self::disk::DiskStorage;
+pub(crate) use self::handles::{Handles, read_at};
+pub(crate) use self::places::numbered;
+use crate::sources::Sources;
+
+mod disk;
+mod handles;
+mod journal;
+mod places;
+
+/// Reads that run at one time.
+const PARALLEL_READS: usize = 4;
+
+/// Where received shares are kept. Every method may block, and may be called from several threads at
+/// once; those that change a share are called one at a time per share.
+pub trait Storage: Send + Sync + 'static {
+    /// Opens or makes the store of a share; says what an earlier run left there, verified.
+    fn open(
+        &self,
+        share: ShareId,
+        manifest: &Arc<Manifest>,
+        signed: &SignedManifest,
+    ) -> Result<Kept, StorageError>;
+
+    /// Reads all bytes of a span.
+    fn read(&self, share: ShareId, span: Span) -> Result<Vec<u8>, StorageError>;
+
+    /// Writes a piece.
+    fn write(
+        &self,
+        share: ShareId,
+        piece: PieceIndex,
+        span: Span,
+        bytes: &[u8],
+    ) -> Result<(), StorageError>;
+
+    /// Makes written pieces durable, then notes them and the batches that prove them.
+    fn commit(
+        &self,
+        share: ShareId,
+        pieces: &[PieceIndex],
+        batches: &[HashBatch],
+    ) -> Result<(), StorageError>;
+
+    /// Brings the files of a share, all of whose pieces are committed, to their final place.
+    fn finish(&self, share: ShareId) -> Result<(), StorageError>;
+
+    /// Lets go of a share; erases what is stored of it if `discard`, unless it is finished.
+    fn close(&self, share: ShareId, discard: bool);
+
+    /// Where the files of a finished share are, in manifest order, relative to the folder that holds
+    /// all; `None` if it is not finished.
+    fn places(&self, share: ShareId) -> Option<Vec<PathBuf>>;
+}
+
+/// Carries out storage requests.
+pub(crate) struct Files {
+    storage: Arc<dyn Storage>,
+    /// What this peer shares itself.
+    sources: HashMap<ShareId, Arc<Sources>>,
+    /// Of shares that are being received: where requests that must keep their order wait. Bounded in
+    /// bytes by the driver, which takes no more blocks while [`Files::writing`] is high.
+    queues: HashMap<ShareId, mpsc::UnboundedSender<StorageRequest>>,
+    responses: mpsc::Sender<StorageResponse>,
+    reads: Arc<Semaphore>,
+    writing: Arc<AtomicUsize>,
+    tasks: JoinSet<()>,
+}
+
+impl Files {
+    /// Responses go to `responses`.
+    pub(crate) fn new(storage: Arc<dyn Storage>, responses: mpsc::Sender<StorageResponse>) -> Self {
+        Self {
+            storage,
+            sources: HashMap::new(),
+            queues: HashMap::new(),
+            responses,
+            reads: Arc::new(Semaphore::new(PARALLEL_READS)),
+            writing: Arc::new(AtomicUsize::new(0)),
+            tasks: JoinSet::new(),
+        }
+    }
+
+    /// Reads of `share` come from these files from now on.
+    pub(crate) fn add_sources(&mut self, share: ShareId, sources: Arc<Sources>) {
+        self.sources.insert(share, sources);
+    }
+
+    /// Bytes that wait to be written.
+    pub(crate) fn writing(&self) -> usize {
+        self.writing.load(Ordering::Relaxed)
+    }
+
+    /// Carries out a request; its response comes later.
+    pub(crate) fn request(&mut self, request: StorageRequest) {
+        while self.tasks.try_join_next().is_some() {}
+        let share = match &request {
+            StorageRequest::Read { read, share, span } => {
+                let (read, share, span) = (*read, *share, *span);
+                return self
+                    .read(share, span, move |result| StorageResponse::Read { read, result });
+            }
+            StorageRequest::Write { share, bytes, .. } => {
+                self.writing.fetch_add(bytes.len(), Ordering::Relaxed);
+                *share
+            }
+            StorageRequest::Open { share, .. }
+            | StorageRequest::Commit { share, .. }
+            | StorageRequest::Finish { share }
+            | StorageRequest::Close { share, .. } => *share,
+        };
+        let last = matches!(request, StorageRequest::Close { .. });
+        if last && self.sources.remove(&share).is_some() {
+            return;
+        }
+        let queue = self.queues.entry(share).or_insert_with(|| {
+            let (queue, waiting) = mpsc::unbounded_channel();
+            let carrier = Carrier {
+                storage: self.storage.clone(),
+                responses: self.responses.clone(),
+                writing: self.writing.clone(),
+            };
+            self.tasks.spawn(carrier.run(waiting));
+            queue
+        });
+        if queue.send(request).is_err() {
+            debug!("a storage queue has ended before its share was closed");
+        }
+    }
+
+    /// Waits until all that was asked for is done. There must be nobody waiting for responses.
+    pub(crate) async fn finish(mut self) {
+        self.queues.clear();
+        while self.tasks.join_next().await.is_some() {}
+    }
+
+    fn read(
+        &mut self,
+        share: ShareId,
+        span: Span,
+        response: impl FnOnce(Result<Vec<u8>, StorageError>) -> StorageResponse + Send + 'static,
+    ) {
+        let (storage, source) = (self.storage.clone(), self.sources.get(&share).cloned());
+        let (responses, reads) = (self.responses.clone(), self.reads.clone());
+        self.tasks.spawn(async move {
+            let _permit = reads.acquire().await.expect("the semaphore is never closed");
+            let read = move || match source {
+                Some(source) => source.read(span),
+                None => storage.read(share, span),
+            };
+            // Fails only when the driver is gone.
+            let _ = responses.send(response(blocking(read).await)).await;
+        });
+    }
+}
+
+/// Carries out the requests of one share in order.
+struct Carrier {
+    storage: Arc<dyn Storage>,
+    responses: mpsc::Sender<StorageResponse>,
+    writing: Arc<AtomicUsize>,
+}
+
+impl Carrier {
+    async fn run(self, mut waiting: mpsc::UnboundedReceiver<StorageRequest>) {
+        while let Some(request) = waiting.recv().await {
+            if let Some(response) = self.carry_out(request).await {
+                // Fails only when the driver is gone. What it asked for is still done.
+                let _ = self.responses.send(response).await;
+            }
+        }
+    }
+
+    async fn carry_out(&self, request: StorageRequest) -> Option<StorageResponse> {
+        let storage = self.storage.clone();
+        Some(match request {
+            StorageRequest::Open { share, manifest, signed } => {
+                let open = move || storage.open(share, &manifest, &signed);
+                StorageResponse::Opened { share, result: blocking(open).await }
+            }
+            StorageRequest::Write { share, piece, span, bytes } => {
+                let length = bytes.len();
+                let write = move || storage.write(share, piece, span, &bytes);
+                let result = blocking(write).await;
+                self.writing.fetch_sub(length, Ordering::Relaxed);
+                StorageResponse::Written { share, piece, result }
+            }
+            StorageRequest::Commit { share, pieces, batches } => {
+                let commit = move || storage.commit(share, &pieces, &batches);
+                StorageResponse::Committed { share, result: blocking(commit).await }
+            }
+            StorageRequest::Finish { share } => {
+                let finish = move || storage.finish(share);
+                StorageResponse::Finished { share, result: blocking(finish).await }
+            }
+            StorageRequest::Close { share, discard } => {
+                let close = move || {
+                    storage.close(share, discard);
+                    Ok(())
+                };
+                if let Err(error) = blocking(close).await {
+                    debug!(%error, "closing a share failed");
+                }
+                return None;
+            }
+            StorageRequest::Read { .. } => return None,
+        })
+    }
+}
+
+/// Runs `work` where it may block. If it panics, that is this share's misfortune only.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, StorageError> + Send + 'static,
+) -> Result<T, StorageError> {
+    spawn_blocking(work).await.unwrap_or_else(|error| Err(StorageError::Other(error.to_string())))
+}
+
+/// What a failure to read `name` is to the core.
+pub(crate) fn read_failed(name: impl std::fmt::Display, error: &io::Error) -> StorageError {
+    match error.kind() {
+        io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied => {
+            StorageError::Gone(format!("{name}: {error}"))
+        }
+        io::ErrorKind::UnexpectedEof => StorageError::Gone(format!("{name} is too short")),
+        _ => StorageError::Other(format!("{name} could not be read: {error}")),
+    }
+}
+
+/// What a failure to write `name` is to the core.
+fn write_failed(name: impl std::fmt::Display, error: &io::Error) -> StorageError {
+    match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => StorageError::Full,
+        _ => StorageError::Other(format!("{name} could not be written: {error}")),
+    }
+}

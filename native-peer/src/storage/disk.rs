@@ -1,0 +1,539 @@
+//! Received shares in a folder of this machine.
+//!
+//! While a share is incomplete, its files lie in `.shoal/SHARE/data`, named by number; so nothing that
+//! is not whole and verified ever stands under a name that a person would take for the file. When every
+//! piece is durable, [`finish`](Storage::finish) builds the share's folders in `.shoal/SHARE/tree` and
+//! moves each top-level name into the folder in one step, on the same file system and without a copy.
+//! What is there already is never overwritten: a number is added to the name. Then `.shoal` goes.
+//!
+//! Every path is used below a directory handle, so no name leads out of the folder, whatever a manifest
+//! says; and the folders used are ones made here, so no symbolic link is in the way. After a crash
+//! nothing claimed is false: data is durable before the [journal](super::journal) says so, and what the
+//! journal says is checked against signatures and bytes when the share is opened again.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::ffi::OsStr;
+use std::fs::{File, FileTimes, TryLockError};
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::time::{Duration, SystemTime};
+
+use cap_std::ambient_authority;
+use cap_std::fs::{Dir, OpenOptions};
+use protocol::bitfield::Bitfield;
+use protocol::io::{Kept, StorageError};
+use protocol::manifest::{EntryKind, HashBatch, KnownHashes, Manifest, ShareId, SignedManifest};
+use protocol::piece::{FileIndex, PieceIndex, Span};
+use tracing::{debug, info, warn};
+
+use super::handles::{Handles, read_at, write_at};
+use super::{Storage, journal, numbered, places, read_failed, write_failed};
+
+/// The folder for what is not finished.
+const STATE: &str = ".shoal";
+/// Below it, per share: the files in their folders, before they are moved.
+const TREE: &str = "tree";
+/// What each top-level name is called in the root. Written before the first is moved.
+const TOPS: &str = "names.json";
+/// Files that are kept open, of all shares together.
+const OPEN_FILES: usize = 128;
+/// From this many files on, one sync of the whole file system is quicker than one per file.
+const SYNC_ALL_FROM: usize = 16;
+
+/// A folder into which shares are received.
+pub struct DiskStorage {
+    root: Dir,
+    shares: Mutex<HashMap<ShareId, Arc<Share>>>,
+    handles: Handles<(ShareId, FileIndex)>,
+}
+
+struct Share {
+    id: ShareId,
+    manifest: Arc<Manifest>,
+    /// Where each entry belongs below `tree`, and in the end below the root.
+    places: Vec<PathBuf>,
+    /// Per file, its entry.
+    files: Vec<usize>,
+    /// What is not in its final place; `None` once all is.
+    state: RwLock<Option<State>>,
+    /// Top-level names, and what they are called in the root; empty until finished.
+    tops: RwLock<BTreeMap<PathBuf, String>>,
+}
+
+/// `.shoal/SHARE`, open.
+struct State {
+    folder: Dir,
+    data: Dir,
+    journal: Mutex<Journal>,
+}
+
+struct Journal {
+    /// Locked, so that two processes never receive the same share into the same folder.
+    file: File,
+    end: u64,
+}
+
+impl DiskStorage {
+    /// Receives into `folder`, which is made if need be.
+    pub fn new(folder: &Path) -> Result<Self, StorageError> {
+        let name = folder.display();
+        std::fs::create_dir_all(folder).map_err(|e| write_failed(&name, &e))?;
+        let root = Dir::open_ambient_dir(folder, ambient_authority())
+            .map_err(|e| read_failed(&name, &e))?;
+        Ok(Self { root, shares: Mutex::default(), handles: Handles::new(OPEN_FILES) })
+    }
+
+    fn share(&self, id: ShareId) -> Result<Arc<Share>, StorageError> {
+        let shares = lock(&self.shares);
+        shares.get(&id).cloned().ok_or_else(|| StorageError::Gone("the share was closed".into()))
+    }
+
+    fn insert(&self, share: Share) {
+        lock(&self.shares).insert(share.id, Arc::new(share));
+    }
+
+    /// Opens or makes `.shoal/SHARE`. What is there must be a folder, not a link to one.
+    fn state(&self, id: ShareId, signed: &SignedManifest) -> Result<State, StorageError> {
+        let failed = |e: io::Error| write_failed(STATE, &e);
+        let all = real_dir(&self.root, STATE).map_err(failed)?;
+        let folder = real_dir(&all, &id.to_string()).map_err(failed)?;
+        let data = real_dir(&folder, "data").map_err(failed)?;
+        folder.write("manifest", signed.to_bytes()).map_err(failed)?;
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create(true);
+        let file = folder.open_with("journal", &options).map_err(failed)?.into_std();
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                return Err(StorageError::Other(
+                    "another process is receiving the same share into the same folder".into(),
+                ));
+            }
+            // Some network file systems have no locks.
+            Err(TryLockError::Error(error)) => warn!(%error, "the folder cannot be locked"),
+        }
+        Ok(State { folder, data, journal: Mutex::new(Journal { file, end: 0 }) })
+    }
+
+    /// Moves the top-level names of a built tree into the root, and removes the state. May be called
+    /// again after a crash: names that are gone from the tree were moved.
+    fn place(&self, share: &Share, state: State) -> Result<(), StorageError> {
+        let failed = |e: io::Error| write_failed("the received folder", &e);
+        let tree = state.folder.open_dir(TREE).map_err(failed)?;
+        let mut tops = read_tops(&state.folder);
+        for top in share.places.iter().filter_map(|place| place.iter().next()) {
+            let top = Path::new(top);
+            let mut number = 0;
+            while exists(&tree, top) {
+                let directory = tree.symlink_metadata(top).is_ok_and(|m| m.is_dir());
+                let name = self.unused(top.as_os_str(), &mut number, directory);
+                tops.insert(top.to_owned(), name.clone());
+                // First what will be true, then the deed: after a crash the name is known.
+                write_tops(&state.folder, &tops).map_err(failed)?;
+                match move_new(&tree, top, &self.root, Path::new(&name)) {
+                    Err(error) if error.kind() == io::ErrorKind::AlreadyExists => number += 1,
+                    result => result.map_err(failed)?,
+                }
+            }
+        }
+        sync_dir(&self.root).map_err(failed)?;
+        *lock_write(&share.tops) = tops;
+        drop(tree);
+        self.erase(share.id, state);
+        Ok(())
+    }
+
+    /// The first of `name`, `name (1)`, … from `number` on that nothing in the root is called.
+    fn unused(&self, name: &OsStr, number: &mut u32, directory: bool) -> String {
+        let name = name.to_string_lossy();
+        loop {
+            let candidate = numbered(&name, *number, directory);
+            if !exists(&self.root, Path::new(&candidate)) {
+                return candidate;
+            }
+            *number += 1;
+        }
+    }
+
+    /// Removes `.shoal/SHARE`, and `.shoal` if that was all.
+    fn erase(&self, id: ShareId, state: State) {
+        self.handles.retain(|(share, _)| share != id);
+        // Closed first, for systems that do not remove open files.
+        drop(state);
+        let Ok(all) = self.root.open_dir(STATE) else { return };
+        if let Err(error) = all.remove_dir_all(id.to_string()) {
+            warn!(%error, share = %id, "the state of a share could not be removed");
+        }
+        drop(all);
+        // Fails while other shares are in there.
+        let _ = self.root.remove_dir(STATE);
+    }
+
+    /// What the journal says: pieces, and hashes that the origin signed.
+    fn recorded(
+        share: &Share,
+        state: &State,
+    ) -> Result<(BTreeSet<PieceIndex>, KnownHashes), StorageError> {
+        let mut journal = lock(&state.journal);
+        let mut bytes = Vec::new();
+        journal.file.read_to_end(&mut bytes).map_err(|e| read_failed("the journal", &e))?;
+        let contents = journal::read(&bytes).map_err(|journal::OtherVersion| {
+            StorageError::Other(format!(
+                "{STATE}/{} was written by another version of Shoal; remove it to start over",
+                share.id
+            ))
+        })?;
+        journal.end = contents.end;
+        let origin = share.manifest.origin();
+        let mut hashes = KnownHashes::default();
+        for batch in contents.batches {
+            if batch.share == share.id && batch.verify(&origin).is_ok() {
+                // A contradiction is the origin's. The core will meet it again.
+                let _ = hashes.insert(batch);
+            }
+        }
+        Ok((contents.pieces.into_iter().collect(), hashes))
+    }
+
+    /// Those of the pieces whose bytes, given by `file`, have the hash that the origin signed.
+    fn verified(
+        share: &Share,
+        pieces: impl IntoIterator<Item = PieceIndex>,
+        hashes: &KnownHashes,
+        file: impl Fn(FileIndex) -> io::Result<Arc<File>>,
+    ) -> Kept {
+        let geometry = share.manifest.geometry();
+        let mut verified = Bitfield::new(geometry.pieces());
+        for piece in pieces {
+            let (Some(span), Some(hash)) = (geometry.span(piece), hashes.hash(piece)) else {
+                continue;
+            };
+            let bytes = file(span.file)
+                .and_then(|file| read_at(&file, span.file_offset, span.length as usize));
+            if bytes.is_ok_and(|bytes| geometry.hash(piece, &bytes) == Some(hash)) {
+                verified.insert(piece);
+            }
+        }
+        Kept { pieces: verified, batches: hashes.batches().to_vec(), finished: false }
+    }
+
+    /// A file that is not finished, made if need be.
+    fn data_file(&self, share: &Share, state: &State, file: FileIndex) -> io::Result<Arc<File>> {
+        self.handles.get((share.id, file), || {
+            let mut options = OpenOptions::new();
+            options.read(true).write(true).create(true);
+            Ok(state.data.open_with(file.0.to_string(), &options)?.into_std())
+        })
+    }
+
+    fn finished_file(&self, share: &Share, file: FileIndex) -> io::Result<Arc<File>> {
+        self.handles.get((share.id, file), || {
+            let tops = lock_read(&share.tops);
+            let place = final_place(&share.places[share.files[file.0 as usize]], &tops);
+            Ok(self.root.open(place)?.into_std())
+        })
+    }
+
+    /// Builds the folders of a share below `tree` out of its data files.
+    fn build(share: &Share, state: &State) -> Result<(), StorageError> {
+        let failed = |e: io::Error| write_failed(share.manifest.title(), &e);
+        let tree = real_dir(&state.folder, TREE).map_err(failed)?;
+        let mut folders: BTreeSet<&Path> = BTreeSet::new();
+        let mut file = 0;
+        for (entry, place) in share.manifest.entries().iter().zip(&share.places) {
+            let failed = |e: io::Error| write_failed(&entry.path, &e);
+            let folder = match entry.kind {
+                EntryKind::Directory => Some(place.as_path()),
+                EntryKind::File { .. } => place.parent().filter(|p| !p.as_os_str().is_empty()),
+            };
+            if let Some(folder) = folder
+                && folders.insert(folder)
+            {
+                tree.create_dir_all(folder).map_err(failed)?;
+            }
+            match entry.kind {
+                EntryKind::Directory => {
+                    let folder = tree.open_dir(place).map_err(failed)?;
+                    set_modified(&folder.into_std_file(), entry.modified_ms);
+                }
+                EntryKind::File { size } => {
+                    let name = file.to_string();
+                    let mut options = OpenOptions::new();
+                    options.read(true).write(true).create(true);
+                    // Made here only if empty: then no piece of it was ever written.
+                    let data = state.data.open_with(&name, &options).map_err(failed)?.into_std();
+                    if data.metadata().map_err(failed)?.len() != size {
+                        let reason = format!("{} has another length than announced", entry.path);
+                        return Err(StorageError::Other(reason));
+                    }
+                    set_modified(&data, entry.modified_ms);
+                    drop(data);
+                    state.data.rename(&name, &tree, place).map_err(failed)?;
+                    file += 1;
+                }
+            }
+        }
+        sync_all(&state.folder).map_err(failed)
+    }
+
+    /// Undoes [`build`](Self::build), as far as it went.
+    fn unbuild(share: &Share, state: &State) -> io::Result<()> {
+        let tree = state.folder.open_dir(TREE)?;
+        for (number, &entry) in share.files.iter().enumerate() {
+            match tree.rename(&share.places[entry], &state.data, number.to_string()) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                _ => {}
+            }
+        }
+        drop(tree);
+        state.folder.remove_dir_all(TREE)
+    }
+}
+
+impl Storage for DiskStorage {
+    fn open(
+        &self,
+        id: ShareId,
+        manifest: &Arc<Manifest>,
+        signed: &SignedManifest,
+    ) -> Result<Kept, StorageError> {
+        // At a second attempt after a failure the first one's lock must not stand in the way.
+        self.close(id, false);
+        let share = Share::new(id, manifest.clone());
+        let mut state = self.state(id, signed)?;
+        if exists(&state.folder, Path::new(TOPS)) {
+            info!(share = %id, "finishing what an earlier run began");
+            let (_, hashes) = Self::recorded(&share, &state)?;
+            self.place(&share, state)?;
+            let all = (0..manifest.geometry().pieces()).map(PieceIndex);
+            let kept = Self::verified(&share, all, &hashes, |f| self.finished_file(&share, f));
+            if kept.pieces.is_full() {
+                self.insert(share);
+                return Ok(Kept { finished: true, ..kept });
+            }
+            // Somebody changed the files since. They are theirs now; start anew beside them.
+            self.handles.retain(|(share, _)| share != id);
+            lock_write(&share.tops).clear();
+            state = self.state(id, signed)?;
+        } else if exists(&state.folder, Path::new(TREE)) {
+            Self::unbuild(&share, &state).map_err(|e| write_failed(STATE, &e))?;
+        }
+        let (pieces, hashes) = Self::recorded(&share, &state)?;
+        let file = |file| self.data_file(&share, &state, file);
+        let kept = Self::verified(&share, pieces, &hashes, file);
+        *lock_write(&share.state) = Some(state);
+        self.insert(share);
+        Ok(kept)
+    }
+
+    fn read(&self, id: ShareId, span: Span) -> Result<Vec<u8>, StorageError> {
+        let share = self.share(id)?;
+        let state = lock_read(&share.state);
+        let file = match &*state {
+            Some(state) => self.data_file(&share, state, span.file),
+            None => self.finished_file(&share, span.file),
+        };
+        file.and_then(|file| read_at(&file, span.file_offset, span.length as usize))
+            .map_err(|e| read_failed(&share.manifest.file(span.file).path, &e))
+    }
+
+    fn write(
+        &self,
+        id: ShareId,
+        _piece: PieceIndex,
+        span: Span,
+        bytes: &[u8],
+    ) -> Result<(), StorageError> {
+        let share = self.share(id)?;
+        let state = lock_read(&share.state);
+        let Some(state) = &*state else {
+            return Err(StorageError::Other("the share is finished already".into()));
+        };
+        self.data_file(&share, state, span.file)
+            .and_then(|file| write_at(&file, span.file_offset, bytes))
+            .map_err(|e| write_failed(&share.manifest.file(span.file).path, &e))
+    }
+
+    fn commit(
+        &self,
+        id: ShareId,
+        pieces: &[PieceIndex],
+        batches: &[HashBatch],
+    ) -> Result<(), StorageError> {
+        let share = self.share(id)?;
+        let state = lock_read(&share.state);
+        let Some(state) = &*state else { return Ok(()) };
+        let geometry = share.manifest.geometry();
+        let files: BTreeSet<FileIndex> =
+            pieces.iter().filter_map(|&piece| Some(geometry.span(piece)?.file)).collect();
+        let synced = if cfg!(target_os = "linux") && files.len() >= SYNC_ALL_FROM {
+            sync_all(&state.folder)
+        } else {
+            files
+                .into_iter()
+                .try_for_each(|file| self.data_file(&share, state, file)?.sync_data())
+                .and_then(|()| sync_dir(&state.data))
+        };
+        synced.map_err(|e| write_failed(share.manifest.title(), &e))?;
+        let mut journal = lock(&state.journal);
+        let records = journal::records(journal.end, batches, pieces);
+        write_at(&journal.file, journal.end, &records)
+            .and_then(|()| journal.file.sync_data())
+            .map_err(|e| write_failed("the journal", &e))?;
+        journal.end += records.len() as u64;
+        Ok(())
+    }
+
+    fn finish(&self, id: ShareId) -> Result<(), StorageError> {
+        let share = self.share(id)?;
+        // Readers wait from here until all is in place.
+        let mut slot = lock_write(&share.state);
+        let Some(state) = slot.take() else { return Ok(()) };
+        self.handles.retain(|(share, _)| share != id);
+        if let Err(error) = Self::build(&share, &state) {
+            if let Err(error) = Self::unbuild(&share, &state) {
+                warn!(%error, share = %id, "the files are put back when the share is next opened");
+            }
+            *slot = Some(state);
+            return Err(error);
+        }
+        let placed = self.place(&share, state);
+        if placed.is_err() {
+            // Opening it again goes on from here.
+            lock(&self.shares).remove(&id);
+        }
+        placed
+    }
+
+    fn close(&self, id: ShareId, discard: bool) {
+        let share = lock(&self.shares).remove(&id);
+        self.handles.retain(|(share, _)| share != id);
+        let Some(share) = share else { return };
+        let state = lock_write(&share.state).take();
+        if let (Some(state), true) = (state, discard) {
+            self.erase(id, state);
+        }
+    }
+
+    fn places(&self, id: ShareId) -> Option<Vec<PathBuf>> {
+        let share = self.share(id).ok()?;
+        if lock_read(&share.state).is_some() {
+            return None;
+        }
+        let tops = lock_read(&share.tops);
+        Some(share.files.iter().map(|&entry| final_place(&share.places[entry], &tops)).collect())
+    }
+}
+
+impl Share {
+    fn new(id: ShareId, manifest: Arc<Manifest>) -> Self {
+        let places = places::relative(&manifest);
+        let is_file =
+            |&entry: &usize| matches!(manifest.entries()[entry].kind, EntryKind::File { .. });
+        let files = (0..places.len()).filter(is_file).collect();
+        let (state, tops) = (RwLock::default(), RwLock::default());
+        Self { id, manifest, places, files, state, tops }
+    }
+}
+
+/// Where an entry is in the root, given what its top-level name is called there.
+fn final_place(place: &Path, tops: &BTreeMap<PathBuf, String>) -> PathBuf {
+    let mut names = place.components();
+    let top = names.next().map_or(Path::new(""), |name| Path::new(name.as_os_str()));
+    let top = tops.get(top).map_or(top, Path::new);
+    let rest = names.as_path();
+    if rest.as_os_str().is_empty() { top.to_owned() } else { top.join(rest) }
+}
+
+fn read_tops(folder: &Dir) -> BTreeMap<PathBuf, String> {
+    let text = folder.read(TOPS).unwrap_or_default();
+    serde_json::from_slice(&text).unwrap_or_default()
+}
+
+fn write_tops(folder: &Dir, tops: &BTreeMap<PathBuf, String>) -> io::Result<()> {
+    let text = serde_json::to_vec(tops)?;
+    // Beside and over it, so that it is never half there.
+    let new = format!("{TOPS}.new");
+    let mut file = folder.create(&new)?;
+    io::Write::write_all(&mut file, &text)?;
+    file.sync_all()?;
+    folder.rename(&new, folder, TOPS)?;
+    sync_dir(folder)
+}
+
+/// A folder in `parent`, made if need be. A link to one is refused: it may lead anywhere.
+fn real_dir(parent: &Dir, name: &str) -> io::Result<Dir> {
+    match parent.create_dir(name) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+        _ => {}
+    }
+    if !parent.symlink_metadata(name)?.is_dir() {
+        return Err(io::Error::other("something that is not a folder has its name"));
+    }
+    parent.open_dir(name)
+}
+
+fn exists(folder: &Dir, name: &Path) -> bool {
+    folder.symlink_metadata(name).is_ok()
+}
+
+/// Moves a file or folder to a name that nothing has; [`io::ErrorKind::AlreadyExists`] otherwise.
+fn move_new(from: &Dir, name: &Path, to: &Dir, new_name: &Path) -> io::Result<()> {
+    #[cfg(target_os = "linux")]
+    {
+        use rustix::fs::{RenameFlags, renameat_with};
+        match renameat_with(from, name, to, new_name, RenameFlags::NOREPLACE) {
+            // File systems that cannot do it in one step.
+            Err(rustix::io::Errno::INVAL | rustix::io::Errno::NOSYS) => {}
+            result => return Ok(result?),
+        }
+    }
+    if exists(to, new_name) {
+        return Err(io::ErrorKind::AlreadyExists.into());
+    }
+    from.rename(name, to, new_name)
+}
+
+/// Times are a courtesy: a file system that cannot keep one keeps the file all the same.
+fn set_modified(file: &File, modified_ms: Option<i64>) {
+    let Some(ms) = modified_ms else { return };
+    let distance = Duration::from_millis(ms.unsigned_abs());
+    let modified = if ms < 0 {
+        SystemTime::UNIX_EPOCH.checked_sub(distance)
+    } else {
+        SystemTime::UNIX_EPOCH.checked_add(distance)
+    };
+    let set = |modified| file.set_times(FileTimes::new().set_modified(modified));
+    if let Some(Err(error)) = modified.map(set) {
+        debug!(%error, "the time of a file could not be set");
+    }
+}
+
+/// Makes new names in a folder durable.
+fn sync_dir(folder: &Dir) -> io::Result<()> {
+    // Elsewhere folders cannot be synced, or need not be.
+    if cfg!(unix) { folder.try_clone()?.into_std_file().sync_all() } else { Ok(()) }
+}
+
+/// Makes everything on the file system of `folder` durable, or as much as there is a call for.
+fn sync_all(folder: &Dir) -> io::Result<()> {
+    #[cfg(target_os = "linux")]
+    return Ok(rustix::fs::syncfs(folder)?);
+    #[cfg(not(target_os = "linux"))]
+    sync_dir(folder)
+}
+
+// A panic while one of these is held leaves nothing half done that reading it would show.
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn lock_read<T>(lock: &RwLock<T>) -> RwLockReadGuard<'_, T> {
+    lock.read().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn lock_write<T>(lock: &RwLock<T>) -> RwLockWriteGuard<'_, T> {
+    lock.write().unwrap_or_else(PoisonError::into_inner)
+}
