@@ -1,1 +1,42 @@
-//! Placeholder.
+//! Shoal, end to end: what the tests in `tests/tests` and the bench in `src/bin` stand on.
+//!
+//! Nothing here knows how Shoal works inside. A [`Server`], a [`Shoal`] and a [`Browser`] are processes
+//! that this crate starts, watches and ends; a [`Page`] is driven by the roles and names that the README
+//! promises to scripts. What each process said is printed when a test fails, and what each page showed
+//! is kept in `target/screenshots`.
+//!
+//! - Programs are taken as `cargo xtask build` leaves them ([`programs`]); nothing is built here.
+//! - Nothing sleeps to let something happen: every wait is for an event, and gives up with a sentence
+//!   about what did not happen ([`wait`]).
+//! - Linux only, for `/proc`: the tests look at open memory, bytes read and process trees.
+//! - Browsers are heavy: each test takes its [`turn`], so that one at a time runs.
+
+pub mod browser;
+pub mod files;
+pub mod page;
+pub mod proc;
+pub mod process;
+pub mod programs;
+pub mod server;
+pub mod shoal;
+pub mod wait;
+
+pub use browser::{Browser, BrowserKind};
+pub use page::Page;
+pub use server::Server;
+pub use shoal::Shoal;
+
+use std::sync::OnceLock;
+use tokio::sync::{Mutex, MutexGuard};
+
+/// Waits until no other test of this program runs; hold on to the guard until the test ends.
+pub async fn turn() -> MutexGuard<'static, ()> {
+    static TURN: Mutex<()> = Mutex::const_new(());
+    TURN.lock().await
+}
+
+/// Whether the long forms of tests were asked for: `cargo xtask test --long`, or `SHOAL_LONG=1`.
+pub fn is_long() -> bool {
+    static LONG: OnceLock<bool> = OnceLock::new();
+    *LONG.get_or_init(|| std::env::var_os("SHOAL_LONG").is_some_and(|value| value == "1"))
+}

@@ -1,0 +1,310 @@
+//! Chromium and Firefox, headless, each with a fresh profile and a folder for downloads, driven through
+//! WebDriver (chromedriver, geckodriver). What a page shows is left to [`crate::page`].
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use fantoccini::wd::{Capabilities, WebDriverCompatibleCommand, WindowHandle};
+use fantoccini::{Client, ClientBuilder};
+use http::Method;
+use hyper_util::client::legacy::connect::HttpConnector;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::runtime::Handle;
+use tokio::sync::{Mutex, MutexGuard};
+use url::Url;
+
+use crate::page::Page;
+use crate::process::Process;
+use crate::wait::{Look, SOON, while_progressing};
+use crate::{proc, programs};
+
+/// Which browser.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BrowserKind {
+    /// Through chromedriver.
+    Chromium,
+    /// Through geckodriver.
+    Firefox,
+}
+
+/// A running browser. Dropping it ends it with its driver; if the test is failing, what its windows
+/// show is kept first.
+#[derive(Debug)]
+pub struct Browser {
+    kind: BrowserKind,
+    /// A driver talks to one window at a time: who holds this has switched to theirs.
+    client: Mutex<Client>,
+    driver: Process,
+    directory: TempDir,
+}
+
+impl Browser {
+    /// Starts a browser.
+    ///
+    /// # Panics
+    /// If it or its driver cannot be started.
+    pub async fn start(kind: BrowserKind) -> Self {
+        let directory = TempDir::with_prefix("shoal-browser-").expect("a temporary directory");
+        let downloads = directory.path().join("downloads");
+        let profile = directory.path().join("profile");
+        for dir in [&downloads, &profile] {
+            fs::create_dir(dir).expect("a directory can be made");
+        }
+        let (program, ready) = match kind {
+            BrowserKind::Chromium => ("chromedriver", "started successfully on port "),
+            BrowserKind::Firefox => ("geckodriver", "Listening on 127.0.0.1:"),
+        };
+        let mut command = Process::command(programs::installed(program));
+        command.args(["--port=0"]);
+        if kind == BrowserKind::Firefox {
+            command.arg("--websocket-port=0").arg("--profile-root").arg(&profile);
+        }
+        let mut driver = Process::start(program, &mut command);
+        let port: u16 = driver
+            .out
+            .find(SOON, |line| line.split_once(ready)?.1.trim_end_matches('.').parse().ok())
+            .await
+            .unwrap_or_else(|| panic!("{program} says which port it listens on"));
+
+        let capabilities = match kind {
+            BrowserKind::Chromium => chromium(&profile, &downloads),
+            BrowserKind::Firefox => firefox(&downloads),
+        };
+        let client = ClientBuilder::new(HttpConnector::new())
+            .capabilities(capabilities)
+            .connect(&format!("http://127.0.0.1:{port}"))
+            .await
+            .unwrap_or_else(|error| panic!("{kind:?} cannot be started: {error}"));
+        Self { kind, client: Mutex::new(client), driver, directory }
+    }
+
+    /// Which browser this is.
+    pub fn kind(&self) -> BrowserKind {
+        self.kind
+    }
+
+    /// Opens a page in a window of its own.
+    pub async fn open(&self, url: &str) -> Page<'_> {
+        let client = self.client.lock().await;
+        let window = client.new_window(false).await.expect("a window can be opened");
+        let window = window.handle;
+        drop(client);
+        let page = Page::new(self, window);
+        page.client().await.goto(url).await.expect("the page loads");
+        page
+    }
+
+    /// The client, switched to a window.
+    pub(crate) async fn client(&self, window: &WindowHandle) -> MutexGuard<'_, Client> {
+        let client = self.client.lock().await;
+        client.switch_to_window(window.clone()).await.expect("the window is open");
+        client
+    }
+
+    /// Waits for a download of `size` bytes and gives its path.
+    ///
+    /// # Panics
+    /// If it does not come, does not grow, or has another size when it is finished.
+    pub async fn downloaded(&self, name: &str, size: u64) -> PathBuf {
+        let (path, length) = self.any_download(name, |length| length >= size).await;
+        assert_eq!(length, size, "the download of {name} has a wrong size");
+        path
+    }
+
+    /// Waits for a download of any size but none, and gives its path.
+    ///
+    /// # Panics
+    /// If it does not come, or does not grow.
+    pub async fn downloaded_any(&self, name: &str) -> PathBuf {
+        self.any_download(name, |length| length > 0).await.0
+    }
+
+    /// A download that is `enough` in length and finished: nothing beside it is a part of one.
+    async fn any_download(&self, name: &str, enough: impl Fn(u64) -> bool) -> (PathBuf, u64) {
+        let folder = self.directory.path().join("downloads");
+        let path = folder.join(name);
+        while_progressing(&format!("the download of {name}"), async || {
+            let entries = fs::read_dir(&folder).expect("the folder for downloads is there");
+            let listing: Vec<(PathBuf, u64)> = entries
+                .flatten()
+                .map(|entry| (entry.path(), entry.metadata().map_or(0, |metadata| metadata.len())))
+                .collect();
+            let is_part = |path: &Path| {
+                path.extension().is_some_and(|ext| ext == "part" || ext == "crdownload")
+            };
+            let parts = listing.iter().any(|(path, _)| is_part(path));
+            match listing.iter().find(|(found, _)| *found == path) {
+                Some((_, length)) if !parts && enough(*length) => {
+                    Look::Done((path.clone(), *length))
+                }
+                _ => Look::Progress(listing),
+            }
+        })
+        .await
+    }
+
+    /// Asserts that no page has complained on the console: errors, refused by the content security
+    /// policy or not found. Firefox does not tell its driver.
+    ///
+    /// # Panics
+    /// If one has.
+    pub async fn assert_no_complaints(&self) {
+        let complaints = self.complaints().await;
+        assert!(complaints.is_empty(), "the console has complaints: {complaints:#?}");
+    }
+
+    async fn complaints(&self) -> Vec<String> {
+        if self.kind == BrowserKind::Firefox {
+            return Vec::new();
+        }
+        let client = self.client.lock().await;
+        let log = client.issue_cmd(ConsoleLog).await.expect("chromedriver keeps a log");
+        let entries = log.as_array().cloned().unwrap_or_default();
+        let severe = entries.iter().filter(|entry| entry["level"] == "SEVERE");
+        severe.map(|entry| entry["message"].to_string()).collect()
+    }
+
+    /// Ids and command lines of the browser's processes.
+    pub fn processes(&self) -> Vec<(u32, String)> {
+        let family = proc::family(self.driver.pid());
+        family.into_iter().skip(1).map(|pid| (pid, proc::command_line(pid))).collect()
+    }
+
+    /// Keeps a picture of every window, and prints what each shows.
+    async fn keep_what_is_seen(&self, test: &str) {
+        let Ok(client) = self.client.try_lock() else { return };
+        for window in client.windows().await.unwrap_or_default() {
+            if client.switch_to_window(window).await.is_err() {
+                continue;
+            }
+            let Ok(url) = client.current_url().await else { continue };
+            if url.scheme() != "http" {
+                continue;
+            }
+            let text = client.execute("return document.body.innerText", Vec::new()).await;
+            let text = text.ok().and_then(|text| Some(text.as_str()?.to_owned()));
+            eprintln!("--- {:?} shows at {}:", self.kind, url.path());
+            for line in text.unwrap_or_default().lines().filter(|line| !line.trim().is_empty()) {
+                eprintln!("    {line}");
+            }
+            if let Ok(picture) = client.screenshot().await {
+                let path = keep_picture(test, &format!("{:?}", self.kind), &picture);
+                eprintln!("    (picture: {})", path.display());
+            }
+        }
+        drop(client);
+        for complaint in self.complaints().await {
+            eprintln!("--- {:?} complains: {complaint}", self.kind);
+        }
+    }
+}
+
+impl Drop for Browser {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            return;
+        }
+        // The runtime's own thread may not block on it: another one does.
+        let runtime = Handle::current();
+        let test = test_name();
+        std::thread::scope(|scope| {
+            let kept = scope.spawn(|| {
+                runtime.block_on(async {
+                    tokio::time::timeout(Duration::from_secs(20), self.keep_what_is_seen(&test))
+                        .await
+                })
+            });
+            if !kept.join().is_ok_and(|kept| kept.is_ok()) {
+                eprintln!("--- {:?} could not say what it shows", self.kind);
+            }
+        });
+    }
+}
+
+/// Stores a picture of a test under `target/screenshots` and gives its path.
+///
+/// # Panics
+/// If it cannot be written.
+pub fn keep_picture(test: &str, name: &str, png: &[u8]) -> PathBuf {
+    static COUNT: AtomicU32 = AtomicU32::new(1);
+    let count = COUNT.fetch_add(1, Ordering::Relaxed);
+    let folder = programs::target_dir().join("screenshots");
+    fs::create_dir_all(&folder).expect("the target directory can be written");
+    let path = folder.join(format!("{test}-{count}-{name}.png"));
+    fs::write(&path, png).expect("the target directory can be written");
+    path
+}
+
+/// The name of the test that runs on this thread.
+pub(crate) fn test_name() -> String {
+    std::thread::current().name().unwrap_or("main").replace("::", "-")
+}
+
+fn chromium(profile: &Path, downloads: &Path) -> Capabilities {
+    let profile = format!("--user-data-dir={}", profile.display());
+    capabilities(json!({
+        "goog:loggingPrefs": { "browser": "ALL" },
+        "goog:chromeOptions": {
+            "args": [
+                "--headless=new",
+                "--no-sandbox",
+                "--disable-gpu",
+                "--disable-quic",
+                "--no-first-run",
+                "--disable-background-networking",
+                "--disable-component-update",
+                "--disable-sync",
+                "--disable-breakpad",
+                "--window-size=1400,1000",
+                profile,
+            ],
+            "prefs": {
+                "download.default_directory": downloads,
+                "download.prompt_for_download": false,
+                "profile.default_content_setting_values.automatic_downloads": 1,
+            },
+        },
+    }))
+}
+
+fn firefox(downloads: &Path) -> Capabilities {
+    capabilities(json!({
+        "moz:firefoxOptions": {
+            "args": ["-headless", "--width", "1400", "--height", "1000"],
+            "prefs": {
+                // It would look for news of its own on the network.
+                "services.settings.server": "data:,#none",
+                "app.normandy.enabled": false,
+                "browser.download.folderList": 2,
+                "browser.download.dir": downloads,
+                "browser.download.useDownloadDir": true,
+                "browser.download.always_ask_before_handling_new_types": false,
+                "browser.download.manager.addToRecentDocs": false,
+            },
+        },
+    }))
+}
+
+fn capabilities(value: Value) -> Capabilities {
+    match value {
+        Value::Object(map) => map,
+        _ => unreachable!("capabilities are written as an object"),
+    }
+}
+
+/// Takes what the browser logged since the last time; chromedriver's own command.
+#[derive(Debug)]
+struct ConsoleLog;
+
+impl WebDriverCompatibleCommand for ConsoleLog {
+    fn endpoint(&self, base: &Url, session: Option<&str>) -> Result<Url, url::ParseError> {
+        base.join(&format!("session/{}/se/log", session.unwrap_or_default()))
+    }
+
+    fn method_and_body(&self, _: &Url) -> (Method, Option<String>) {
+        (Method::POST, Some(json!({ "type": "browser" }).to_string()))
+    }
+}

@@ -1,0 +1,305 @@
+//! The page, by the roles and names that people's assistive technology and scripts go by; the README
+//! lists them. What a role or name is, the browser itself computes.
+
+use std::path::Path;
+
+use fantoccini::elements::Element;
+use fantoccini::error::CmdError;
+use fantoccini::wd::{WebDriverCompatibleCommand, WindowHandle};
+use fantoccini::{Client, Locator};
+use http::Method;
+use serde_json::Value;
+use tokio::sync::MutexGuard;
+use url::Url;
+
+use crate::browser::{Browser, keep_picture, test_name};
+use crate::wait::{Look, SOON, until, while_progressing};
+
+/// A window that shows the page.
+#[derive(Debug)]
+pub struct Page<'a> {
+    browser: &'a Browser,
+    window: WindowHandle,
+}
+
+/// A share on the shelf, as one look saw it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Article {
+    /// Its accessible name.
+    pub title: String,
+    /// All its text.
+    pub text: String,
+    /// The texts of its innermost elements.
+    pub texts: Vec<String>,
+    /// The lines under "Who sent what", if its details are open.
+    pub contributions: Vec<String>,
+    /// The `aria-valuenow` of its progress bar.
+    pub progress: Option<f64>,
+}
+
+impl Article {
+    /// Whether its status reads `Complete`.
+    pub fn is_complete(&self) -> bool {
+        self.texts.iter().any(|text| text == "Complete")
+    }
+}
+
+impl<'a> Page<'a> {
+    pub(crate) fn new(browser: &'a Browser, window: WindowHandle) -> Self {
+        Self { browser, window }
+    }
+
+    /// The browser it is in.
+    pub fn browser(&self) -> &'a Browser {
+        self.browser
+    }
+
+    /// The WebDriver client, switched to this page. While it is held, no other page of the browser moves.
+    pub async fn client(&self) -> MutexGuard<'a, Client> {
+        self.browser.client(&self.window).await
+    }
+
+    /// Chooses files to share.
+    pub async fn choose_files(&self, paths: &[&Path]) {
+        // WebDriver takes several files as lines (Element Send Keys).
+        let lines: Vec<_> = paths.iter().map(|path| path.display().to_string()).collect();
+        self.choose("Choose files", &lines.join("\n")).await;
+    }
+
+    /// Chooses a folder to share. Only chromedriver can.
+    pub async fn choose_folder(&self, path: &Path) {
+        self.choose("Choose folder", &path.display().to_string()).await;
+    }
+
+    /// The link that lets others into this room.
+    pub async fn invite_link(&self) -> String {
+        until("an invite link on the page", SOON, async || {
+            let field = self.find("input, textarea", "textbox", "Invite link").await?;
+            let link = field.prop("value").await.ok()??;
+            (!link.is_empty()).then_some(link)
+        })
+        .await
+    }
+
+    /// Enters a room from the home screen.
+    pub async fn join(&self, invite: &str) {
+        let field = self.wait_for("input, textarea", "textbox", "Invite link or code").await;
+        field.send_keys(invite).await.expect("the field takes text");
+        self.press("Join").await;
+    }
+
+    /// Presses the page's button of this name.
+    pub async fn press(&self, button: &str) {
+        let button = self.wait_for("button, [role=button]", "button", button).await;
+        button.click().await.expect("the button can be pressed");
+    }
+
+    /// Presses a button of the share of this title.
+    pub async fn press_on(&self, title: &str, button: &str) {
+        let what = format!("the button {button:?} of the share {title:?}");
+        until(&what, SOON, async || {
+            let article = self.find("article, [role=article]", "article", title).await?;
+            // Held until the click is over: a driver talks to one window at a time.
+            let client = self.client().await;
+            let buttons = article.find_all(Locator::Css("button, [role=button]")).await.ok()?;
+            let button = first(&client, buttons, Some("button"), |label| label == button).await?;
+            button.click().await.ok()
+        })
+        .await;
+    }
+
+    /// Waits for a share to be on the shelf.
+    pub async fn article(&self, title: &str) -> Article {
+        self.article_where(title, "on the shelf", |_| true).await
+    }
+
+    /// Waits until a share on the shelf is as wanted; `how` completes "the share to be ".
+    pub async fn article_where(
+        &self,
+        title: &str,
+        how: &str,
+        wanted: impl Fn(&Article) -> bool,
+    ) -> Article {
+        until(&format!("the share {title:?} to be {how}"), SOON, async || {
+            self.shelf().await.into_iter().find(|article| article.title == title && wanted(article))
+        })
+        .await
+    }
+
+    /// Waits for a share to be complete, for as long as it takes while there is progress.
+    pub async fn complete(&self, title: &str) -> Article {
+        while_progressing(&format!("the share {title:?} to be complete"), async || {
+            let shelf = self.shelf().await;
+            match shelf.into_iter().find(|article| article.title == title) {
+                Some(article) if article.is_complete() => Look::Done(article),
+                article => Look::Progress(article.and_then(|article| article.progress)),
+            }
+        })
+        .await
+    }
+
+    /// Opens the details of a share: its files with their hashes, and who sent what.
+    pub async fn open_details(&self, title: &str) {
+        let what = format!("the details of the share {title:?}");
+        until(&what, SOON, async || {
+            let article = self.find("article, [role=article]", "article", title).await?;
+            let client = self.client().await;
+            let summary = article.find(Locator::Css("summary")).await.ok()?;
+            summary.click().await.ok()?;
+            let open = article.find(Locator::Css("details[open]")).await.is_ok();
+            drop(client);
+            open.then_some(())
+        })
+        .await;
+    }
+
+    /// The contributions that the open details of a share list, as "NAME: SIZE (PERCENTAGE)".
+    pub async fn contributions(&self, title: &str) -> Vec<String> {
+        let article = self.shelf().await.into_iter().find(|article| article.title == title);
+        article.map(|article| article.contributions).unwrap_or_default()
+    }
+
+    /// What is on the shelf now.
+    pub async fn shelf(&self) -> Vec<Article> {
+        const LOOK: &str = "
+            const byId = id => document.getElementById(id)?.textContent ?? '';
+            const name = e => (e.getAttribute('aria-label') ??
+                (e.getAttribute('aria-labelledby') ?? '').split(/\\s+/).map(byId).join(' ')).trim();
+            return [...document.querySelectorAll('article, [role=article]')].map(e => ({
+                title: name(e),
+                text: e.innerText,
+                texts: [...e.querySelectorAll('*')].filter(e => !e.children.length)
+                    .map(e => e.textContent.trim()).filter(text => text),
+                contributions: [...e.querySelectorAll('h4')]
+                    .filter(e => e.textContent.trim() === 'Who sent what')
+                    .flatMap(e => [...e.nextElementSibling.querySelectorAll('li')])
+                    .map(e => e.textContent.trim()),
+                progress: parseFloat(
+                    e.querySelector('[role=progressbar]')?.getAttribute('aria-valuenow') ??
+                    e.querySelector('progress')?.value),
+            }));";
+        let shelf = self.execute(LOOK).await;
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let texts = |value: &Value| value.as_array().into_iter().flatten().map(text).collect();
+        let article = |value: &Value| Article {
+            title: text(&value["title"]),
+            text: text(&value["text"]),
+            texts: texts(&value["texts"]),
+            contributions: texts(&value["contributions"]),
+            progress: value["progress"].as_f64(),
+        };
+        shelf.as_array().into_iter().flatten().map(article).collect()
+    }
+
+    /// All text that is visible.
+    pub async fn text(&self) -> String {
+        let text = self.execute("return document.body.innerText").await;
+        text.as_str().unwrap_or_default().to_owned()
+    }
+
+    /// Waits until the page says something.
+    pub async fn says(&self, what: &str) {
+        until(&format!("the page to say {what:?}"), SOON, async || {
+            self.text().await.contains(what).then_some(())
+        })
+        .await;
+    }
+
+    /// Runs a script in the page and gives what it returns.
+    ///
+    /// # Panics
+    /// If it throws.
+    pub async fn execute(&self, script: &str) -> Value {
+        let client = self.client().await;
+        client.execute(script, Vec::new()).await.expect("the script runs")
+    }
+
+    /// Keeps a picture of it under `target/screenshots`.
+    pub async fn keep_picture(&self, name: &str) {
+        let picture = self.client().await.screenshot().await.expect("a picture can be taken");
+        keep_picture(&test_name(), name, &picture);
+    }
+
+    /// Closes the window, as a person closes a tab.
+    pub async fn close(self) {
+        self.client().await.close_window().await.expect("the window is open");
+    }
+
+    async fn choose(&self, input: &str, keys: &str) {
+        until(&format!("a file input labelled {input:?}"), SOON, async || {
+            let client = self.client().await;
+            let inputs = client.find_all(Locator::Css("input[type=file]")).await.ok()?;
+            // ARIA has no role for file inputs, and Firefox reads out what is chosen after the label.
+            let is_named = |label: &str| {
+                label
+                    .strip_prefix(input)
+                    .is_some_and(|rest| rest.is_empty() || rest.starts_with(' '))
+            };
+            let input = first(&client, inputs, None, is_named).await?;
+            input.send_keys(keys).await.ok()
+        })
+        .await;
+    }
+
+    async fn wait_for(&self, candidates: &str, role: &str, name: &str) -> Element {
+        until(&format!("a {role} named {name:?}"), SOON, async || {
+            self.find(candidates, role, name).await
+        })
+        .await
+    }
+
+    async fn find(&self, candidates: &str, role: &str, name: &str) -> Option<Element> {
+        let client = self.client().await;
+        let elements = client.find_all(Locator::Css(candidates)).await.ok()?;
+        first(&client, elements, Some(role), |label| label == name).await
+    }
+}
+
+/// The first of the elements with this role and a fitting name.
+async fn first(
+    client: &Client,
+    elements: Vec<Element>,
+    role: Option<&str>,
+    is_named: impl Fn(&str) -> bool,
+) -> Option<Element> {
+    for element in elements {
+        // It may be gone again by now: then it is not the one.
+        let label = computed(client, &element, "label").await.unwrap_or_default();
+        if !is_named(label.trim()) {
+            continue;
+        }
+        let Some(role) = role else { return Some(element) };
+        if computed(client, &element, "role").await.ok().as_deref() == Some(role) {
+            return Some(element);
+        }
+    }
+    None
+}
+
+async fn computed(
+    client: &Client,
+    element: &Element,
+    what: &'static str,
+) -> Result<String, CmdError> {
+    let element = element.element_id().to_string();
+    let answer = client.issue_cmd(Computed { element, what }).await?;
+    Ok(answer.as_str().unwrap_or_default().to_owned())
+}
+
+/// WebDriver's Get Computed Role and Get Computed Label.
+#[derive(Debug)]
+struct Computed {
+    element: String,
+    what: &'static str,
+}
+
+impl WebDriverCompatibleCommand for Computed {
+    fn endpoint(&self, base: &Url, session: Option<&str>) -> Result<Url, url::ParseError> {
+        let session = session.unwrap_or_default();
+        base.join(&format!("session/{session}/element/{}/computed{}", self.element, self.what))
+    }
+
+    fn method_and_body(&self, _: &Url) -> (Method, Option<String>) {
+        (Method::GET, None)
+    }
+}
