@@ -1,6 +1,6 @@
 //! What can be set about a server, with the reasons for the defaults.
 //!
-//! Memory is bounded by these: a socket that is idle costs some 10 KiB (docs/hosting.md has the
+//! Memory is bounded by these: a socket that is idle costs some 8 KiB (docs/hosting.md has the
 //! measurement), one in use at most [`MAX_CLIENT_MESSAGE_BYTES`] for what it sends, and what waits for
 //! slow readers is at most `queued_bytes_total + max_sockets × queued_bytes_assured`.
 

@@ -241,13 +241,14 @@ async fn connection(
 ) {
     let connection = Connection { address, upgrade: Arc::default() };
     let _ = stream.set_nodelay(true); // Slower without, but right.
-    // In a box, so that a WebSocket does not keep the room that HTTP needed.
+    // Each phase in a box, so that none keeps the room that another needed.
     Box::pin(serve_http(&shared, router, stream, connection.clone())).await;
     let upgrade = connection.upgrade.lock().expect("no panic while handing over").take();
     if let Some(Upgrade { upgraded, address }) = upgrade
         && let Ok(upgraded) = upgraded.await
     {
-        socket::run(&shared, into_socket(upgraded).await, address).await;
+        let socket = Box::new(into_socket(upgraded).await);
+        Box::pin(socket::run(&shared, socket, address)).await;
     }
 }
 
@@ -281,8 +282,12 @@ async fn serve_http(shared: &Shared, router: Router, stream: TcpStream, connecti
 async fn into_socket(upgraded: Upgraded) -> Socket {
     let parts =
         upgraded.downcast::<TokioIo<TcpStream>>().expect("what was upgraded is what was served");
-    let (stream, read) = (parts.io.into_inner(), parts.read_buf.into());
-    WebSocketStream::from_partially_read(stream, read, Role::Server, Some(socket::config())).await
+    // Copied, although usually empty: the bytes are in hyper's buffer, of which tungstenite would
+    // keep all 8 KiB as its own.
+    let read = parts.read_buf.to_vec();
+    drop(parts.read_buf);
+    let (stream, config) = (parts.io.into_inner(), Some(socket::config()));
+    WebSocketStream::from_partially_read(stream, read, Role::Server, config).await
 }
 
 fn router(shared: Arc<Shared>) -> Router {

@@ -50,7 +50,7 @@ pub(crate) fn config() -> WebSocketConfig {
 }
 
 /// Serves one WebSocket until it has ended.
-pub(crate) async fn run(shared: &Shared, mut socket: Socket, address: IpAddr) {
+pub(crate) async fn run(shared: &Shared, mut socket: Box<Socket>, address: IpAddr) {
     let Some(_permit) = shared.sockets.admit(address) else {
         let end = End::Refused(ErrorCode::Busy, "too many connections; try again later");
         return finish(shared, socket, end).await;
@@ -218,18 +218,18 @@ async fn send(
     }
 }
 
-async fn finish(shared: &Shared, socket: Socket, end: End) {
+async fn finish(shared: &Shared, socket: Box<Socket>, end: End) {
     shared.metrics.ended(&end);
     tracing::debug!(reason = end.label(), "socket ended");
     if end != End::Lost {
         // Whether the client hears it is up to the client.
-        let _ = timeout(shared.options.timeouts.goodbye, say_goodbye(socket, end)).await;
+        let _ = timeout(shared.options.timeouts.goodbye, Box::pin(say_goodbye(socket, end))).await;
     }
 }
 
 /// Tells the client why, closes, and reads on until the client has closed too: closing a TCP connection
 /// while something is unread discards what the other side has not yet taken in.
-async fn say_goodbye(mut socket: Socket, end: End) -> Result<(), WsError> {
+async fn say_goodbye(mut socket: Box<Socket>, end: End) -> Result<(), WsError> {
     if let End::Refused(code, text) = end {
         let error = ServerMessage::Error { code, message: text.into() };
         socket.send(Message::Text(encode(&error))).await?;

@@ -16,7 +16,7 @@ use protocol::signaling::RoomId;
 /// As many as the usual limit of 1024 open files leaves this process.
 const SOCKETS: u64 = 900;
 /// Twice what was measured, for other allocators and kernels.
-const MAX_BYTES_PER_SOCKET: u64 = 24 << 10;
+const MAX_BYTES_PER_SOCKET: u64 = 16 << 10;
 
 struct Server(Child);
 
