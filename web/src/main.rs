@@ -1,2 +1,43 @@
-//! Placeholder.
-fn main() {}
+//! The page: people drop files, pass a link on, and receive. It draws what a [`wasm_peer::Peer`] tells and
+//! passes on what people want; the transfer itself is none of its business, and it uses nothing that other
+//! embedders of that class could not.
+//!
+//! `session` holds the one room the page is in; the other modules are the parts of the screen, named after
+//! what they show. All words are in [`web::text`].
+#![allow(unreachable_pub, reason = "the component macro makes all components `pub`")]
+
+#[cfg(target_arch = "wasm32")]
+mod app;
+#[cfg(target_arch = "wasm32")]
+mod browser;
+#[cfg(target_arch = "wasm32")]
+mod drop;
+#[cfg(target_arch = "wasm32")]
+mod home;
+#[cfg(target_arch = "wasm32")]
+mod invite_card;
+#[cfg(target_arch = "wasm32")]
+mod people;
+#[cfg(target_arch = "wasm32")]
+mod picker;
+#[cfg(target_arch = "wasm32")]
+mod room;
+#[cfg(target_arch = "wasm32")]
+mod session;
+#[cfg(target_arch = "wasm32")]
+mod share_card;
+#[cfg(target_arch = "wasm32")]
+mod status;
+
+#[cfg(target_arch = "wasm32")]
+fn main() {
+    app::mount();
+}
+
+#[cfg(not(target_arch = "wasm32"))]
+fn main() {
+    eprintln!(
+        "This is the page, which runs in browsers. `cargo xtask serve` builds and serves it."
+    );
+    std::process::exit(2);
+}

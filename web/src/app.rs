@@ -1,0 +1,281 @@
+//! The frame of the page: which screen is shown, what belongs to all of them (notices, announcements, the
+//! title), and the events of the whole window (drop, paste, an invite in the address bar, closing).
+
+use leptos::ev;
+use leptos::prelude::*;
+use leptos::task::spawn_local;
+use wasm_bindgen::JsCast;
+use wasm_peer::api::{ServerState, ShareState};
+use web::format;
+use web::invite;
+use web::text::text;
+use web_sys::{DataTransfer, HtmlElement, HtmlInputElement};
+
+use crate::browser;
+use crate::drop::Dropped;
+use crate::home::Home;
+use crate::room::Room;
+use crate::session::{Adding, Screen, Session, server_state};
+
+/// Puts the page in place of what `index.html` shows until then.
+pub(crate) fn mount() {
+    std::panic::set_hook(Box::new(|info| {
+        console_error_panic_hook::hook(info);
+        reveal("broken");
+    }));
+    let frame = document().get_element_by_id("app").expect("index.html has the element `app`");
+    frame.set_text_content(None);
+    mount_to(frame.unchecked_into::<HtmlElement>(), App).forget();
+}
+
+#[component]
+fn App() -> impl IntoView {
+    let session = Session::new();
+    provide_context(session);
+    let dragging = RwSignal::new(false);
+    watch_window(session, dragging);
+    watch_title(session);
+    if !browser::fragment().is_empty() {
+        session.join(invite::link(&browser::origin(), &browser::fragment()));
+    }
+    view! {
+        <div class="frame" class:is-dragging=dragging>
+            <TopBar />
+            <Notices />
+            {move || match session.screen.get() {
+                Screen::Home => view! { <Home /> }.into_any(),
+                Screen::Entering { ours } => view! { <Entering ours /> }.into_any(),
+                Screen::Room { ours } => view! { <Room ours /> }.into_any(),
+            }}
+            <footer class="foot">
+                <p>{text().server_sees}</p>
+            </footer>
+            <p class="unseen" role="status">{move || session.announcement.get()}</p>
+            <p class="drop-now" aria-hidden="true">{text().drop_now}</p>
+        </div>
+    }
+}
+
+#[component]
+fn TopBar() -> impl IntoView {
+    let session = Session::of_page();
+    let server = server_state(session);
+    let in_room = move || session.screen.with(|screen| *screen != Screen::Home);
+    let light = move || match server.get() {
+        Some(ServerState::Connected) => ("light is-good", text().connected),
+        Some(ServerState::Lost) => ("light is-bad", text().lost_short),
+        Some(ServerState::Refused) => ("light is-bad", text().refused_short),
+        Some(ServerState::Connecting) | None => ("light", text().connecting),
+    };
+    view! {
+        <header class="top">
+            <a class="brand" href="/">
+                <Mark />
+                {text().product}
+            </a>
+            <Show when=in_room>
+                <p class=move || light().0>{move || light().1}</p>
+                <button class="button is-quiet" on:click=move |_| session.leave()>{text().leave}</button>
+            </Show>
+        </header>
+    }
+}
+
+/// Three fish of a shoal.
+#[component]
+fn Mark() -> impl IntoView {
+    const FISH: &str = "M2 9c4-5 10-5 13 0c-3 5-9 5-13 0zM15 9l4-3v6z\
+                        M9 20c4-5 10-5 13 0c-3 5-9 5-13 0zM22 20l4-3v6z\
+                        M17 11.500c3-4 8-4 10.500 0c-2.500 4-7.500 4-10.500 0zM27.500 11.500l3-2.500v5z";
+    view! {
+        <svg class="mark" viewBox="0 0 32 28" aria-hidden="true">
+            <path d=FISH />
+        </svg>
+    }
+}
+
+/// What went wrong, and what to do about it.
+#[component]
+fn Notices() -> impl IntoView {
+    let session = Session::of_page();
+    let server = server_state(session);
+    let online = RwSignal::new(browser::is_online());
+    let update = move |_: web_sys::Event| online.set(browser::is_online());
+    let listeners = [
+        window_event_listener_untyped("online", update),
+        window_event_listener_untyped("offline", update),
+    ];
+    on_cleanup(move || listeners.into_iter().for_each(WindowListenerHandle::remove));
+
+    let cause = move || {
+        session.state.with(|state| state.as_ref()?.server_message.clone()).unwrap_or_default()
+    };
+    let trouble = move || match server.get() {
+        Some(ServerState::Refused) => Some(((text().server_refused)(&cause()), true)),
+        _ if !online.get() => Some((text().offline.to_owned(), false)),
+        Some(ServerState::Lost) => Some(((text().server_lost)(&cause()), false)),
+        _ => None,
+    };
+    let trouble = Memo::new(move |_| trouble());
+    view! {
+        <div class="notices" role="alert">
+            {move || {
+                trouble.get().map(|(sentence, reload)| {
+                    view! {
+                        <p class="notice">
+                            <span>{sentence}</span>
+                            {reload.then(|| {
+                                view! {
+                                    <button class="button" on:click=move |_| browser::reload()>
+                                        {text().reload}
+                                    </button>
+                                }
+                            })}
+                        </p>
+                    }
+                })
+            }}
+            {move || {
+                session.notice.get().map(|sentence| {
+                    view! {
+                        <p class="notice">
+                            <span>{sentence}</span>
+                            <button class="button is-quiet" on:click=move |_| session.notice.set(None)>
+                                {text().dismiss}
+                            </button>
+                        </p>
+                    }
+                })
+            }}
+        </div>
+    }
+}
+
+#[component]
+fn Entering(ours: bool) -> impl IntoView {
+    view! {
+        <main class="entering">
+            <h1 tabindex="-1" class="entering-title">
+                {if ours { text().making_room } else { text().joining }}
+            </h1>
+            <Working />
+        </main>
+    }
+}
+
+/// Files on their way into a share.
+#[component]
+pub(crate) fn Working() -> impl IntoView {
+    let session = Session::of_page();
+    let sentence = move || match session.adding.get() {
+        Some(Adding::Reading(n)) => (text().reading_files)(n),
+        Some(Adding::Sharing(n)) => (text().adding_files)(n),
+        None => String::new(),
+    };
+    view! {
+        <p class="working" role="status">{sentence}</p>
+    }
+}
+
+/// Moves the keyboard and screen readers to the start of a new screen.
+pub(crate) fn focus_when_shown(heading: NodeRef<leptos::html::H1>) {
+    Effect::new(move |_| {
+        if let Some(heading) = heading.get() {
+            let _ = heading.focus();
+        }
+    });
+}
+
+/// The events of the whole window.
+fn watch_window(session: Session, dragging: RwSignal<bool>) {
+    let _ = window_event_listener(ev::hashchange, move |_| {
+        let fragment = browser::fragment();
+        let current = session.invite_link();
+        if fragment.is_empty() {
+            session.leave();
+        } else if fragment != invite::fragment(&current) {
+            session.join(invite::link(&browser::origin(), &fragment));
+        }
+    });
+    let _ = window_event_listener(ev::beforeunload, move |event| {
+        if session.would_lose() {
+            event.prevent_default();
+            // Older browsers ask only if there is a text; none shows it.
+            event.set_return_value(" ");
+        }
+    });
+    let _ = window_event_listener(ev::dragover, move |event| {
+        // Without this the browser would open the file in place of the page.
+        event.prevent_default();
+        dragging.set(event.data_transfer().is_some_and(|transfer| has_files(&transfer)));
+    });
+    let _ = window_event_listener(ev::dragleave, move |event| {
+        // Only leaving the window has nothing it goes to.
+        if event.related_target().is_none() {
+            dragging.set(false);
+        }
+    });
+    let _ = window_event_listener(ev::drop, move |event| {
+        event.prevent_default();
+        dragging.set(false);
+        match event.data_transfer().as_ref().and_then(Dropped::take) {
+            Some(dropped) => share_dropped(session, dropped),
+            None => session.complain(text().nothing_found.to_owned()),
+        }
+    });
+    let _ = window_event_listener(ev::paste, move |event| {
+        let into_text = event.target().is_some_and(|target| target.has_type::<HtmlInputElement>());
+        let Some(dropped) = event.clipboard_data().as_ref().and_then(Dropped::take) else { return };
+        if !into_text {
+            event.prevent_default();
+            share_dropped(session, dropped);
+        }
+    });
+}
+
+fn share_dropped(session: Session, dropped: Dropped) {
+    session.adding.set(Some(Adding::Reading(0)));
+    spawn_local(async move {
+        match dropped.walk(|n| session.adding.set(Some(Adding::Reading(n)))).await {
+            Ok(files) => session.share(files),
+            Err(cause) => {
+                session.adding.set(None);
+                session.complain((text().not_added)(&cause));
+            }
+        }
+    });
+}
+
+fn has_files(transfer: &DataTransfer) -> bool {
+    transfer.types().includes(&"Files".into(), 0)
+}
+
+/// The tab shows how far what is being received has got.
+fn watch_title(session: Session) {
+    let percent = Memo::new(move |_| {
+        session.state.with(|state| {
+            let receiving = state
+                .iter()
+                .flat_map(|state| &state.shares)
+                .filter(|share| share.state == ShareState::Receiving);
+            let (have, total) = receiving.fold((0u64, 0u64), |(have, total), share| {
+                (have + share.have, total + share.total)
+            });
+            (total > 0).then(|| format::percent(have, total))
+        })
+    });
+    Effect::new(move |_| match percent.get() {
+        Some(percent) => {
+            let percent = text().units.percentage(percent);
+            browser::set_title(&format!("{percent} · {}", text().product));
+        }
+        None => browser::set_title(text().product),
+    });
+}
+
+/// Shows one of the messages that `index.html` holds ready for when the program cannot.
+fn reveal(id: &str) {
+    if let Some(element) = document().get_element_by_id(id) {
+        let _ = element.remove_attribute("hidden");
+    }
+}

@@ -1,0 +1,115 @@
+//! Small questions to the browser, asked in one place.
+
+use js_sys::{Function, Reflect};
+use leptos::prelude::{document, window};
+use wasm_bindgen::prelude::*;
+use wasm_bindgen_futures::JsFuture;
+use web::text::text;
+use web_sys::FileSystemDirectoryHandle;
+
+/// Scheme, host and port of this page.
+pub(crate) fn origin() -> String {
+    window().location().origin().unwrap_or_default()
+}
+
+/// What is behind the `#` in the address bar.
+pub(crate) fn fragment() -> String {
+    window().location().hash().unwrap_or_default().trim_start_matches('#').to_owned()
+}
+
+/// Puts `fragment` behind the address, or takes it away, without a new entry in the history.
+pub(crate) fn set_fragment(fragment: Option<&str>) {
+    let location = window().location();
+    let path = location.pathname().unwrap_or_default();
+    let address = match fragment {
+        Some(fragment) => format!("{path}#{fragment}"),
+        None => path,
+    };
+    if let Ok(history) = window().history() {
+        // Browsers that are called too often refuse; the address then stays as it was.
+        let _ = history.replace_state_with_url(&JsValue::NULL, "", Some(&address));
+    }
+}
+
+/// Opens another address in place of this page.
+pub(crate) fn go_to(address: &str) {
+    let _ = window().location().assign(address);
+}
+
+/// Loads this page anew.
+pub(crate) fn reload() {
+    let _ = window().location().reload();
+}
+
+/// Whether the browser has a network at all.
+pub(crate) fn is_online() -> bool {
+    window().navigator().on_line()
+}
+
+/// Whether the window is wide enough for two columns; the same width as in `style.css`.
+pub(crate) fn is_wide() -> bool {
+    window().match_media("(min-width: 56rem)").ok().flatten().is_some_and(|query| query.matches())
+}
+
+/// Milliseconds since the page was loaded.
+pub(crate) fn now_ms() -> f64 {
+    window().performance().map_or(0.0, |performance| performance.now())
+}
+
+/// Puts `text` on the clipboard; false where the browser does not let us, as on plain HTTP.
+pub(crate) async fn copy(text: &str) -> bool {
+    let navigator = window().navigator();
+    if !has(&navigator, "clipboard") {
+        return false;
+    }
+    JsFuture::from(navigator.clipboard().write_text(text)).await.is_ok()
+}
+
+/// Whether the system can pass a link on to another program.
+pub(crate) fn can_pass_on() -> bool {
+    has(&window().navigator(), "share")
+}
+
+/// Lets the system pass `link` on.
+pub(crate) async fn pass_on(link: &str) {
+    let data = web_sys::ShareData::new();
+    data.set_title(text().product);
+    data.set_url(link);
+    // An error is people changing their mind.
+    let _ = JsFuture::from(window().navigator().share_with_data(&data)).await;
+}
+
+/// Whether people can pick a folder to write into.
+pub(crate) fn can_pick_directory() -> bool {
+    has(&window(), "showDirectoryPicker")
+}
+
+/// Asks for a folder to write into; `None` if people change their mind. Must be called right after a click.
+pub(crate) async fn pick_directory() -> Option<FileSystemDirectoryHandle> {
+    let options = js_sys::Object::new();
+    let _ = Reflect::set(&options, &"mode".into(), &"readwrite".into());
+    let window = window();
+    let pick: Function =
+        Reflect::get(&window, &"showDirectoryPicker".into()).ok()?.dyn_into().ok()?;
+    let promise: js_sys::Promise = pick.call1(&window, &options).ok()?.dyn_into().ok()?;
+    JsFuture::from(promise).await.ok().map(JsCast::unchecked_into)
+}
+
+/// Shows `title` on the tab.
+pub(crate) fn set_title(title: &str) {
+    document().set_title(title);
+}
+
+/// What an exception says, fit to be shown.
+pub(crate) fn sentence(error: &JsValue) -> String {
+    error
+        .dyn_ref::<js_sys::Error>()
+        .map(|error| String::from(error.message()))
+        .or_else(|| error.as_string())
+        .filter(|message| !message.is_empty())
+        .unwrap_or_else(|| text().unknown_error.to_owned())
+}
+
+fn has(object: &JsValue, name: &str) -> bool {
+    Reflect::get(object, &name.into()).is_ok_and(|value| !value.is_undefined() && !value.is_null())
+}

@@ -1,0 +1,156 @@
+//! From what people drop, paste or pick to what is shared: folders are walked, empty ones kept, and equal
+//! names told apart. Nothing is read here but names.
+
+use futures::future::try_join_all;
+use js_sys::{Array, Function, Promise, Reflect};
+use wasm_bindgen::prelude::*;
+use wasm_bindgen_futures::JsFuture;
+use wasm_peer::api::SharedFile;
+use web::paths;
+use web_sys::{
+    DataTransfer, File, FileList, FileSystemDirectoryEntry, FileSystemEntry, FileSystemFileEntry,
+};
+
+use crate::browser;
+
+/// What was dropped, before it is walked. Must be taken while the event is handled: browsers forget it after.
+pub(crate) struct Dropped {
+    entries: Vec<FileSystemEntry>,
+    files: Vec<File>,
+}
+
+impl Dropped {
+    /// What a drop or paste brings; `None` if there is no file in it.
+    pub(crate) fn take(transfer: &DataTransfer) -> Option<Self> {
+        let items = transfer.items();
+        let mut entries = Vec::new();
+        let mut files = Vec::new();
+        for i in 0..items.length() {
+            let Some(item) = items.get(i).filter(|item| item.kind() == "file") else { continue };
+            match item.webkit_get_as_entry().ok().flatten() {
+                Some(entry) => entries.push(entry),
+                // What programs make up, such as a pasted image, is on no file system.
+                None => files.extend(item.get_as_file().ok().flatten()),
+            }
+        }
+        (!entries.is_empty() || !files.is_empty()).then_some(Self { entries, files })
+    }
+
+    /// Walks the folders; `found` is told how many files there are so far. The error is a sentence.
+    pub(crate) async fn walk(self, found: impl Fn(usize)) -> Result<Vec<SharedFile>, String> {
+        let mut groups: Vec<Vec<SharedFile>> =
+            self.files.into_iter().map(|f| vec![alone(f)]).collect();
+        let mut count = groups.len();
+        for entry in self.entries {
+            let mut group = Vec::new();
+            let mut folders = Vec::new();
+            visit(vec![entry], "", &mut group, &mut folders).await?;
+            while let Some((folder, path)) = folders.pop() {
+                let reader = FileSystemDirectoryEntry::create_reader(&folder);
+                let mut empty = true;
+                // A reader gives a hundred or so at a time, and nothing at the end.
+                loop {
+                    let batch = called_back(|good, bad| {
+                        reader.read_entries_with_callback_and_callback(good, bad)
+                    })
+                    .await
+                    .map_err(|error| unreadable(&path, &error))?;
+                    let batch: Vec<FileSystemEntry> =
+                        Array::from(&batch).iter().map(JsCast::unchecked_into).collect();
+                    if batch.is_empty() {
+                        break;
+                    }
+                    empty = false;
+                    visit(batch, &path, &mut group, &mut folders).await?;
+                    found(count + group.len());
+                }
+                if empty {
+                    group.push(SharedFile { path, file: None });
+                }
+            }
+            count += group.len();
+            groups.push(group);
+        }
+        Ok(apart(groups))
+    }
+}
+
+/// What was picked with a file input.
+pub(crate) fn picked(list: &FileList) -> Vec<SharedFile> {
+    let files: Vec<File> = (0..list.length()).filter_map(|i| list.get(i)).collect();
+    let paths: Vec<String> = files
+        .iter()
+        .map(|file| {
+            // In a picked folder: the path from it on.
+            Reflect::get(file, &"webkitRelativePath".into())
+                .ok()
+                .and_then(|path| path.as_string())
+                .filter(|path| !path.is_empty())
+                .unwrap_or_else(|| file.name())
+        })
+        .collect();
+    // One input gives one folder, or files of one folder: names cannot clash.
+    files.into_iter().zip(paths).map(|(file, path)| SharedFile { path, file: Some(file) }).collect()
+}
+
+/// Sorts entries of the folder at `parent` into files, which are opened, and folders still to be walked.
+async fn visit(
+    entries: Vec<FileSystemEntry>,
+    parent: &str,
+    files: &mut Vec<SharedFile>,
+    folders: &mut Vec<(FileSystemDirectoryEntry, String)>,
+) -> Result<(), String> {
+    let mut opening = Vec::new();
+    for entry in entries {
+        let path = match parent {
+            "" => entry.name(),
+            parent => format!("{parent}/{}", entry.name()),
+        };
+        if entry.is_directory() {
+            folders.push((entry.unchecked_into(), path));
+        } else {
+            opening.push(open(entry.unchecked_into(), path));
+        }
+    }
+    files.extend(try_join_all(opening).await?);
+    Ok(())
+}
+
+async fn open(entry: FileSystemFileEntry, path: String) -> Result<SharedFile, String> {
+    let file = called_back(|good, bad| {
+        entry.file_with_callback_and_callback(good, bad);
+        Ok(())
+    })
+    .await
+    .map_err(|error| unreadable(&path, &error))?;
+    Ok(SharedFile { path, file: Some(file.unchecked_into()) })
+}
+
+fn alone(file: File) -> SharedFile {
+    SharedFile { path: file.name(), file: Some(file) }
+}
+
+fn apart(groups: Vec<Vec<SharedFile>>) -> Vec<SharedFile> {
+    let paths = groups.iter().map(|group| group.iter().map(|file| file.path.clone()).collect());
+    let paths = paths::tell_apart(paths.collect());
+    let files = groups.into_iter().flatten();
+    files.zip(paths.into_iter().flatten()).map(|(file, path)| SharedFile { path, ..file }).collect()
+}
+
+fn unreadable(path: &str, error: &JsValue) -> String {
+    format!("{path}: {}", browser::sentence(error))
+}
+
+/// Awaits a function that takes a callback for success and one for failure.
+async fn called_back(
+    call: impl FnOnce(&Function, &Function) -> Result<(), JsValue>,
+) -> Result<JsValue, JsValue> {
+    let mut call = Some(call);
+    let promise = Promise::new(&mut |good, bad| {
+        let call = call.take().expect("a promise calls its executor once");
+        if let Err(error) = call(&good, &bad) {
+            let _ = bad.call1(&JsValue::NULL, &error);
+        }
+    });
+    JsFuture::from(promise).await
+}

@@ -1,0 +1,9 @@
+//! The parts of the page that need no browser: its text, its formats, the paths of what is dropped, what
+//! is typed into the invite box, and QR codes. Tested on the host; the page itself is `main.rs`.
+
+pub mod device;
+pub mod format;
+pub mod invite;
+pub mod paths;
+pub mod qr;
+pub mod text;

@@ -1,0 +1,84 @@
+//! A room: the shelf of shares, the invite, who is here, and a place to drop more.
+
+use leptos::prelude::*;
+use wasm_peer::api::{ShareState, Storage};
+use web::text::text;
+
+use crate::app::{Working, focus_when_shown};
+use crate::invite_card::InviteCard;
+use crate::people::People;
+use crate::picker::Picker;
+use crate::session::Session;
+use crate::share_card::ShareCard;
+
+/// Whoever made the room sees the invite first, whoever came for files the files. The order is that of the
+/// document, so that the keyboard follows it too.
+#[component]
+pub(crate) fn Room(ours: bool) -> impl IntoView {
+    let heading = NodeRef::new();
+    focus_when_shown(heading);
+    view! {
+        <main class="room" class:is-ours=ours>
+            <h1 class="unseen" tabindex="-1" node_ref=heading>{text().shelf_title}</h1>
+            {ours.then(|| view! { <InviteCard ours /> })}
+            <Shelf />
+            <People />
+            {(!ours).then(|| view! { <InviteCard ours /> })}
+        </main>
+    }
+}
+
+#[component]
+fn Shelf() -> impl IntoView {
+    let session = Session::of_page();
+    let ids = Memo::new(move |_| {
+        session.state.with(|state| {
+            state
+                .iter()
+                .flat_map(|state| &state.shares)
+                .map(|share| share.id.clone())
+                .collect::<Vec<_>>()
+        })
+    });
+    let nothing = move || {
+        let alone = session.state.with(|state| {
+            state.as_ref().is_some_and(|state| state.peer_id.is_some() && state.peers.is_empty())
+        });
+        if alone { text().shelf_empty_alone } else { text().shelf_empty }
+    };
+    view! {
+        <section class="shelf" aria-labelledby="shelf-title">
+            <h2 id="shelf-title" class="section-title" aria-hidden="true">{text().shelf_title}</h2>
+            <MemoryNote />
+            <Show
+                when=move || !ids.with(Vec::is_empty)
+                fallback=move || view! { <p class="nothing">{nothing}</p> }
+            >
+                <For each=move || ids.get() key=String::clone let:id>
+                    <ShareCard id />
+                </For>
+            </Show>
+            <div class="pool is-small">
+                <p class="pool-title">{text().drop_more}</p>
+                <Picker />
+                <Working />
+            </div>
+        </section>
+    }
+}
+
+/// Where received files go into memory, people hear of it before they accept anything.
+#[component]
+fn MemoryNote() -> impl IntoView {
+    let session = Session::of_page();
+    let note = Memo::new(move |_| {
+        session.state.with(|state| {
+            let state = state.as_ref()?;
+            let theirs = state.shares.iter().any(|share| share.state != ShareState::Shared);
+            let left = state.available.map(|bytes| text().units.size(bytes));
+            (theirs && state.storage == Storage::Memory)
+                .then(|| (text().memory_only)(left.as_deref()))
+        })
+    });
+    move || note.get().map(|note| view! { <p class="note" role="note">{note}</p> })
+}

@@ -1,0 +1,429 @@
+//! The one room the page is in, or none: entering and leaving it, what people ask of it, and what it tells,
+//! as signals that the views read. No view talks to the [`Peer`] itself.
+
+use std::collections::{HashMap, HashSet};
+
+use leptos::prelude::*;
+use leptos::task::spawn_local;
+use wasm_bindgen::prelude::*;
+use wasm_peer::api::{
+    EventKind, PeerEvent, PeerOptions, ServerState, ShareInfo, ShareState, SharedFile, State,
+};
+use wasm_peer::peer::Peer;
+use web::device::device_name;
+use web::invite;
+use web::text::text;
+use web_sys::FileSystemDirectoryHandle;
+
+use crate::browser;
+
+/// What fills the page.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Screen {
+    Home,
+    /// On the way into a room.
+    Entering {
+        /// Whether we make it.
+        ours: bool,
+    },
+    Room {
+        /// Whether we made it just now: then passing the link on comes first.
+        ours: bool,
+    },
+}
+
+/// Files on their way into a share.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Adding {
+    /// Folders are walked; so many files were found.
+    Reading(usize),
+    /// So many files are handed over.
+    Sharing(usize),
+}
+
+/// See the module. A handle: copies are the same session.
+#[derive(Clone, Copy)]
+pub(crate) struct Session {
+    pub(crate) screen: RwSignal<Screen>,
+    /// What the peer told last.
+    pub(crate) state: RwSignal<Option<State>>,
+    /// Something went wrong and people must know: a sentence.
+    pub(crate) notice: RwSignal<Option<String>>,
+    /// Something happened that a screen reader should say.
+    pub(crate) announcement: RwSignal<String>,
+    pub(crate) adding: RwSignal<Option<Adding>>,
+    /// Shares being handed to the browser as a download.
+    saving: RwSignal<HashSet<String>>,
+    /// Why the last attempt to save a share failed.
+    save_errors: RwSignal<HashMap<String, String>>,
+    /// Peers in the order in which we saw them first; their place gives them a colour.
+    seen: RwSignal<Vec<String>>,
+    peer: StoredValue<Option<Peer>, LocalStorage>,
+    callbacks: StoredValue<Option<Callbacks>, LocalStorage>,
+    /// Counts the rooms, so that what answers late for an earlier one is not taken for this one.
+    visit: StoredValue<u32>,
+    /// Shares that save themselves once they are complete.
+    save_when_complete: StoredValue<HashSet<String>>,
+    uploads: StoredValue<Uploads>,
+}
+
+/// What the peer calls; must live as long as it may.
+struct Callbacks {
+    _state: Closure<dyn FnMut(JsValue)>,
+    _event: Closure<dyn FnMut(JsValue)>,
+}
+
+/// Whether anybody fetches from us.
+#[derive(Clone, Copy, Default)]
+struct Uploads {
+    bytes: u64,
+    last_ms: f64,
+}
+
+/// So long after the last byte sent somebody still counts as fetching.
+const UPLOAD_RECENT_MS: f64 = 5_000.0;
+
+/// Colours that `style.css` has for peers.
+const TONES: usize = 6;
+
+impl Session {
+    pub(crate) fn new() -> Self {
+        Self {
+            screen: RwSignal::new(Screen::Home),
+            state: RwSignal::new(None),
+            notice: RwSignal::new(None),
+            announcement: RwSignal::new(String::new()),
+            adding: RwSignal::new(None),
+            saving: RwSignal::new(HashSet::new()),
+            save_errors: RwSignal::new(HashMap::new()),
+            seen: RwSignal::new(Vec::new()),
+            peer: StoredValue::new_local(None),
+            callbacks: StoredValue::new_local(None),
+            visit: StoredValue::new(0),
+            save_when_complete: StoredValue::new(HashSet::new()),
+            uploads: StoredValue::new(Uploads::default()),
+        }
+    }
+
+    /// The session of this page.
+    pub(crate) fn of_page() -> Self {
+        expect_context()
+    }
+
+    // What views ask.
+
+    /// The share with this id, while it is on the shelf.
+    pub(crate) fn share_info(self, id: &str) -> Option<ShareInfo> {
+        self.state.with(|state| state.as_ref()?.shares.iter().find(|share| share.id == id).cloned())
+    }
+
+    pub(crate) fn invite_link(self) -> String {
+        self.peer.with_value(|peer| peer.as_ref().map(Peer::invite_link)).unwrap_or_default()
+    }
+
+    pub(crate) fn is_saving(self, id: &str) -> bool {
+        self.saving.with(|saving| saving.contains(id))
+    }
+
+    pub(crate) fn save_error(self, id: &str) -> Option<String> {
+        self.save_errors.with(|errors| errors.get(id).cloned())
+    }
+
+    /// Which of the colours for peers is this one's.
+    pub(crate) fn tone(self, peer: &str) -> usize {
+        self.seen.with(|seen| seen.iter().position(|id| id == peer)).unwrap_or(0) % TONES
+    }
+
+    /// Whether closing the page now would cost somebody something.
+    pub(crate) fn would_lose(self) -> bool {
+        if self.adding.get_untracked().is_some() {
+            return true;
+        }
+        let recent = browser::now_ms() - self.uploads.get_value().last_ms < UPLOAD_RECENT_MS;
+        self.state.with_untracked(|state| {
+            state.iter().flat_map(|state| &state.shares).any(|share| match share.state {
+                ShareState::Shared => share.receivers == 0 || recent,
+                ShareState::Opening | ShareState::Receiving | ShareState::Finishing => true,
+                ShareState::Complete => !share.saved,
+                ShareState::Available | ShareState::Failed => false,
+            })
+        })
+    }
+
+    // What people ask.
+
+    /// Shares files, in a new room if we are in none.
+    pub(crate) fn share(self, files: Vec<SharedFile>) {
+        if files.is_empty() {
+            self.adding.set(None);
+            self.notice.set(Some(text().nothing_found.to_owned()));
+            return;
+        }
+        self.notice.set(None);
+        self.adding.set(Some(Adding::Sharing(files.len())));
+        spawn_local(async move {
+            let visit = self.visit.get_value();
+            if self.peer.with_value(Option::is_none) && !self.make_room().await {
+                self.adding.set(None);
+                return;
+            }
+            if let Some(peer) = self.peer.get_value() {
+                let shared = match serde_wasm_bindgen::to_value(&files) {
+                    Ok(files) => peer.share(files).await,
+                    Err(error) => Err(error.into()),
+                };
+                if let Err(error) = shared {
+                    self.complain((text().not_added)(&browser::sentence(&error)));
+                }
+            }
+            if self.visit.get_value() <= visit + 1 {
+                self.adding.set(None);
+            }
+        });
+    }
+
+    /// Enters the room of an invite link, out of any other.
+    pub(crate) fn join(self, link: String) {
+        self.end();
+        self.notice.set(None);
+        self.screen.set(Screen::Entering { ours: false });
+        spawn_local(async move {
+            let visit = self.next_visit();
+            self.entered(visit, Peer::join(link, options()).await, false);
+        });
+    }
+
+    /// Leaves the room and forgets its invite.
+    pub(crate) fn leave(self) {
+        self.end();
+        browser::set_fragment(None);
+        self.notice.set(None);
+        self.screen.set(Screen::Home);
+    }
+
+    /// Fetches a share. Without a directory it saves itself as a download once it is complete.
+    pub(crate) fn receive(self, id: String, directory: Option<FileSystemDirectoryHandle>) {
+        self.save_errors.update(|errors| {
+            errors.remove(&id);
+        });
+        self.save_when_complete.update_value(|ids| {
+            if directory.is_none() {
+                ids.insert(id.clone());
+            } else {
+                ids.remove(&id);
+            }
+        });
+        self.ask(async move |peer| peer.receive(id, directory).await);
+    }
+
+    /// Stops fetching; what is here stays for the next time, unless it is to be erased.
+    pub(crate) fn stop(self, id: String, erase: bool) {
+        self.save_when_complete.update_value(|ids| {
+            ids.remove(&id);
+        });
+        self.ask(async move |peer| peer.stop(id, erase).await);
+    }
+
+    /// Withdraws a share of ours.
+    pub(crate) fn unshare(self, id: String) {
+        self.ask(async move |peer| peer.unshare(id).await);
+    }
+
+    /// Hands a complete share to the browser as a download.
+    pub(crate) fn save(self, id: String) {
+        if !self.saving.try_update(|saving| saving.insert(id.clone())).unwrap_or(false) {
+            return;
+        }
+        self.save_errors.update(|errors| {
+            errors.remove(&id);
+        });
+        spawn_local(async move {
+            let Some(peer) = self.peer.get_value() else { return };
+            let saved = peer.save(id.clone()).await;
+            self.saving.update(|saving| {
+                saving.remove(&id);
+            });
+            if let Err(error) = saved {
+                let sentence = (text().not_saved)(&browser::sentence(&error));
+                self.save_errors.update(|errors| {
+                    errors.insert(id, sentence);
+                });
+            }
+        });
+    }
+
+    /// Has a screen reader say something.
+    pub(crate) fn announce(self, sentence: impl Into<String>) {
+        self.announcement.set(sentence.into());
+    }
+
+    /// Tells people that something went wrong.
+    pub(crate) fn complain(self, sentence: String) {
+        self.notice.set(Some(sentence));
+    }
+
+    // Entering and leaving.
+
+    async fn make_room(self) -> bool {
+        self.screen.set(Screen::Entering { ours: true });
+        let visit = self.next_visit();
+        self.entered(visit, Peer::create(options()).await, true)
+    }
+
+    fn next_visit(self) -> u32 {
+        self.visit.update_value(|visit| *visit += 1);
+        self.visit.get_value()
+    }
+
+    /// Takes the peer over, unless people went elsewhere meanwhile.
+    fn entered(self, visit: u32, peer: Result<Peer, JsValue>, ours: bool) -> bool {
+        let current = self.visit.get_value() == visit;
+        match peer {
+            Ok(peer) if current => {
+                browser::set_fragment(Some(invite::fragment(&peer.invite_link())));
+                self.listen(&peer);
+                self.peer.set_value(Some(peer));
+                self.screen.set(Screen::Room { ours });
+            }
+            Ok(late) => spawn_local(async move { drop(late.leave().await) }),
+            Err(error) if current => {
+                self.screen.set(Screen::Home);
+                self.complain(format!(
+                    "{} {}",
+                    capitalized(&browser::sentence(&error)),
+                    text().try_again_hint
+                ));
+            }
+            Err(_) => {}
+        }
+        current && self.peer.with_value(Option::is_some)
+    }
+
+    fn listen(self, peer: &Peer) {
+        let visit = self.visit.get_value();
+        let current = move || self.visit.get_value() == visit;
+        let on_state = Closure::<dyn FnMut(JsValue)>::new(move |value| {
+            if let (true, Ok(state)) = (current(), serde_wasm_bindgen::from_value(value)) {
+                self.handle_state(state);
+            }
+        });
+        let on_event = Closure::<dyn FnMut(JsValue)>::new(move |value| {
+            if let (true, Ok(event)) = (current(), serde_wasm_bindgen::from_value(value)) {
+                self.handle_event(event);
+            }
+        });
+        peer.on_state(Some(on_state.as_ref().unchecked_ref::<js_sys::Function>().clone()));
+        peer.on_event(Some(on_event.as_ref().unchecked_ref::<js_sys::Function>().clone()));
+        self.callbacks.set_value(Some(Callbacks { _state: on_state, _event: on_event }));
+    }
+
+    /// Lets go of the room, if there is one.
+    fn end(self) {
+        self.next_visit();
+        let Some(peer) = self.peer.try_update_value(Option::take).flatten() else { return };
+        peer.on_state(None);
+        peer.on_event(None);
+        // We may be called from within one of them.
+        let callbacks = self.callbacks.try_update_value(Option::take);
+        spawn_local(async move {
+            // It fails only if the worker has ended already, which is what we want.
+            let _ = peer.leave().await;
+            drop(callbacks);
+        });
+        self.state.set(None);
+        self.adding.set(None);
+        self.saving.update(HashSet::clear);
+        self.save_errors.update(HashMap::clear);
+        self.seen.update(Vec::clear);
+        self.save_when_complete.update_value(HashSet::clear);
+        self.uploads.set_value(Uploads::default());
+    }
+
+    /// Asks the peer for something of which only a failure is to be told; the rest shows in the state.
+    fn ask(self, request: impl AsyncFnOnce(Peer) -> Result<(), JsValue> + 'static) {
+        let Some(peer) = self.peer.get_value() else { return };
+        spawn_local(async move {
+            if let Err(error) = request(peer).await {
+                self.complain(capitalized(&browser::sentence(&error)));
+            }
+        });
+    }
+
+    // What the peer tells.
+
+    fn handle_state(self, state: State) {
+        let uploaded = state.shares.iter().map(|share| share.uploaded).sum();
+        self.uploads.update_value(|uploads| {
+            if uploaded > uploads.bytes {
+                uploads.last_ms = browser::now_ms();
+            }
+            uploads.bytes = uploaded;
+        });
+        let peers = state.peers.iter().map(|peer| &peer.id);
+        let sources =
+            state.shares.iter().flat_map(|share| &share.sources).map(|source| &source.peer);
+        let known = self.seen.get_untracked();
+        let new: HashSet<&String> = peers.chain(sources).filter(|id| !known.contains(id)).collect();
+        if !new.is_empty() {
+            let mut new: Vec<String> = new.into_iter().cloned().collect();
+            new.sort_unstable();
+            self.seen.update(|seen| seen.extend(new));
+        }
+        let completed: Vec<String> = state
+            .shares
+            .iter()
+            .filter(|share| share.state == ShareState::Complete)
+            .filter(|share| {
+                self.save_when_complete.try_update_value(|ids| ids.remove(&share.id)) == Some(true)
+            })
+            .map(|share| share.id.clone())
+            .collect();
+        self.state.set(Some(state));
+        for id in completed {
+            self.save(id);
+        }
+    }
+
+    fn handle_event(self, event: PeerEvent) {
+        let text = text();
+        let name = event.name.filter(|name| !name.is_empty()).unwrap_or(text.someone.to_owned());
+        let title = event
+            .share
+            .and_then(|id| untrack(|| self.share_info(&id)))
+            .map(|share| share.title)
+            .unwrap_or_default();
+        match event.kind {
+            EventKind::PeerConnected => self.announce((text.joined_event)(&name)),
+            EventKind::PeerGone => self.announce((text.left_event)(&name)),
+            EventKind::Received => self.announce((text.received_event)(&name, &title)),
+            EventKind::Banned => self.complain((text.banned_event)(&name)),
+            // These show as states, which are announced where they stand.
+            EventKind::Joined
+            | EventKind::ServerLost
+            | EventKind::Refused
+            | EventKind::ShareAdded
+            | EventKind::ShareRemoved
+            | EventKind::Completed
+            | EventKind::Failed => {}
+        }
+    }
+}
+
+/// The connection to the server, while in a room.
+pub(crate) fn server_state(session: Session) -> Memo<Option<ServerState>> {
+    Memo::new(move |_| session.state.with(|state| state.as_ref().map(|state| state.server)))
+}
+
+fn options() -> JsValue {
+    let agent = window().navigator().user_agent().unwrap_or_default();
+    let options = PeerOptions { name: Some(device_name(&agent)), ..PeerOptions::default() };
+    serde_wasm_bindgen::to_value(&options).unwrap_or_default()
+}
+
+/// The core's sentences are made to follow a colon.
+fn capitalized(sentence: &str) -> String {
+    let mut rest = sentence.chars();
+    let Some(first) = rest.next() else { return String::new() };
+    let stop = if sentence.ends_with(['.', '!', '?']) { "" } else { "." };
+    format!("{}{}{stop}", first.to_uppercase(), rest.as_str())
+}

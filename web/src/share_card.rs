@@ -1,0 +1,305 @@
+//! One share on the shelf: what it is, how it stands, and what can be done with it.
+
+use leptos::html;
+use leptos::prelude::*;
+use leptos::task::spawn_local;
+use wasm_peer::api::{FileInfo, ShareInfo, ShareState};
+use web::format;
+use web::paths;
+use web::text::text;
+
+use crate::browser;
+use crate::session::Session;
+use crate::status;
+
+/// A share as it is now, or as it last was if it just left the shelf.
+type Share = Memo<ShareInfo>;
+
+#[component]
+pub(crate) fn ShareCard(id: String) -> impl IntoView {
+    let session = Session::of_page();
+    // It was on the shelf a moment ago; if it is gone again there is nothing to draw.
+    let first = untrack(|| session.share_info(&id))?;
+    let share: Share = Memo::new(move |before: Option<&ShareInfo>| {
+        session.share_info(&first.id).unwrap_or_else(|| before.unwrap_or(&first).clone())
+    });
+    let title = share.with_untracked(|share| share.title.clone());
+    let title_id = share.with_untracked(|share| format!("share-{}", share.id));
+    let labelled_by = title_id.clone();
+    let tile = paths::tile(&title, share.with_untracked(|share| share.file_count));
+    let saving = Memo::new(move |_| share.with(|share| session.is_saving(&share.id)));
+    let word = Memo::new(move |_| share.with(|share| status::word(share, saving.get())));
+    let figures = Memo::new(move |_| share.with(status::figures));
+    let problem = Memo::new(move |_| {
+        share.with(|share| session.save_error(&share.id).or_else(|| share.error.clone()))
+    });
+    let no_room = Memo::new(move |_| no_room(session, share));
+    let state = Memo::new(move |_| share.with(|share| share.state));
+    Some(view! {
+        <article
+            class="share"
+            class:is-moving=move || status::is_moving(state.get())
+            class:is-complete=move || word.get() == text().complete
+            aria-labelledby=labelled_by
+        >
+            <p class="tile" aria-hidden="true">{tile}</p>
+            <div class="share-head">
+                <h3 id=title_id class="share-title" dir="auto">{title}</h3>
+                <p class="share-facts">{move || facts(session, share)}</p>
+            </div>
+            <Bar share />
+            <p class="share-status">
+                <span class="share-word" role="status">{word}</span>
+                {move || figures.get().into_iter().map(|figure| view! {
+                    <span class="figure">{figure}</span>
+                }).collect_view()}
+            </p>
+            <div role="alert">
+                {move || problem.get().map(|problem| view! { <p class="problem">{problem}</p> })}
+                {move || no_room.get().map(|note| view! { <p class="problem">{note}</p> })}
+            </div>
+            <Actions share state />
+            <Details share />
+        </article>
+    })
+}
+
+/// How much is here, coloured by who sent it.
+#[component]
+fn Bar(share: Share) -> impl IntoView {
+    let session = Session::of_page();
+    let percent = Memo::new(move |_| share.with(status::percent));
+    let parts = Memo::new(move |_| share.with(|share| parts(session, share)));
+    view! {
+        <div
+            class="bar"
+            role="progressbar"
+            aria-label=move || share.with(|share| (text().progress_of)(&share.title))
+            aria-valuemin="0"
+            aria-valuemax="100"
+            aria-valuenow=move || percent.get().to_string()
+        >
+            {move || parts.get().into_iter().map(|(tone, width)| view! {
+                <span class=tone style:inline-size=width></span>
+            }).collect_view()}
+        </div>
+    }
+}
+
+/// The class and width of each part of the bar. What came from nobody we know of was here before.
+fn parts(session: Session, share: &ShareInfo) -> Vec<(String, String)> {
+    if matches!(share.state, ShareState::Shared) {
+        return vec![("bar-part is-ours".to_owned(), "100%".to_owned())];
+    }
+    if share.total == 0 {
+        return Vec::new();
+    }
+    let width = |bytes: u64| format!("{:.2}%", bytes as f64 * 100.0 / share.total as f64);
+    let sent: u64 = share.sources.iter().map(|source| source.bytes).sum();
+    let before = share.have.saturating_sub(sent);
+    let mut parts = Vec::new();
+    if before > 0 {
+        parts.push(("bar-part is-before".to_owned(), width(before)));
+    }
+    parts.extend(share.sources.iter().map(|source| {
+        (format!("bar-part tone-{}", session.tone(&source.peer)), width(source.bytes))
+    }));
+    parts
+}
+
+fn facts(session: Session, share: Share) -> String {
+    let text = text();
+    share.with(|share| {
+        let mut facts = vec![text.units.size(share.total)];
+        if share.file_count != 1 || share.directory_count > 0 {
+            facts.push((text.files)(share.file_count));
+        }
+        if share.directory_count > 0 {
+            facts.push((text.empty_folders)(share.directory_count));
+        }
+        if share.state == ShareState::Shared {
+            facts.push(text.from_you.to_owned());
+        } else if let Some(name) = creator(session).filter(|_| share.from_creator) {
+            facts.push((text.from)(&name));
+        }
+        facts.join(" · ")
+    })
+}
+
+/// The name of whoever made the room, while they are here.
+fn creator(session: Session) -> Option<String> {
+    session.state.with(|state| {
+        let creator = state.as_ref()?.peers.iter().find(|peer| peer.is_creator)?;
+        Some(creator.name.clone()).filter(|name| !name.is_empty())
+    })
+}
+
+/// A warning, before people accept, that the browser has too little room.
+fn no_room(session: Session, share: Share) -> Option<String> {
+    let available = session.state.with(|state| state.as_ref()?.available)?;
+    share.with(|share| {
+        let missing = share.total.saturating_sub(share.have);
+        let size = |bytes| text().units.size(bytes);
+        (share.state == ShareState::Available && missing > available)
+            .then(|| (text().no_room)(&size(missing), &size(available)))
+    })
+}
+
+#[component]
+fn Actions(share: Share, state: Memo<ShareState>) -> impl IntoView {
+    let session = Session::of_page();
+    let id = move || share.with_untracked(|share| share.id.clone());
+    let several = share.with_untracked(|share| share.file_count != 1 || share.directory_count > 0);
+    let some_here = Memo::new(move |_| share.with(|share| share.have > 0));
+    let into_folder = move || {
+        (several && browser::can_pick_directory()).then(|| {
+            view! {
+                <button
+                    class="button"
+                    on:click=move |_| spawn_local(async move {
+                        if let Some(directory) = browser::pick_directory().await {
+                            session.receive(id(), Some(directory));
+                        }
+                    })
+                >
+                    {text().receive_into_folder}
+                </button>
+            }
+        })
+    };
+    let remove = move || {
+        view! {
+            <button class="button is-quiet" on:click=move |_| session.stop(id(), true)>
+                {text().remove}
+            </button>
+        }
+    };
+    let buttons = move || {
+        match state.get() {
+        ShareState::Shared => view! {
+            <button class="button is-quiet" on:click=move |_| session.unshare(id())>
+                {text().stop_sharing}
+            </button>
+        }
+        .into_any(),
+        ShareState::Available => view! {
+            <button class="button is-main" on:click=move |_| session.receive(id(), None)>
+                {text().receive}
+            </button>
+            {into_folder()}
+            {some_here.get().then(remove)}
+            {several.then(|| view! { <span class="hint">{text().zip_note}</span> })}
+        }
+        .into_any(),
+        ShareState::Opening | ShareState::Receiving | ShareState::Finishing => view! {
+            <button class="button" on:click=move |_| session.stop(id(), false)>{text().cancel}</button>
+        }
+        .into_any(),
+        ShareState::Complete => view! {
+            <button class="button is-main" on:click=move |_| session.save(id())>{text().save}</button>
+            {remove()}
+        }
+        .into_any(),
+        ShareState::Failed => view! {
+            <button class="button is-main" on:click=move |_| session.receive(id(), None)>
+                {text().try_again}
+            </button>
+            {into_folder()}
+            {some_here.get().then(remove)}
+        }
+        .into_any(),
+    }
+    };
+    view! { <div class="actions">{buttons}</div> }
+}
+
+/// What is in it and who sent what; drawn only while open.
+#[component]
+fn Details(share: Share) -> impl IntoView {
+    let element = NodeRef::<html::Details>::new();
+    let open = RwSignal::new(false);
+    view! {
+        <details
+            class="details"
+            node_ref=element
+            on:toggle=move |_| open.set(element.get_untracked().is_some_and(|details| details.open()))
+        >
+            <summary>{text().details}</summary>
+            <Show when=move || open.get()>
+                <Sources share />
+                <Files share />
+            </Show>
+        </details>
+    }
+}
+
+#[component]
+fn Sources(share: Share) -> impl IntoView {
+    let session = Session::of_page();
+    let lines = Memo::new(move |_| {
+        share.with(|share| {
+            let text = text();
+            let size = |bytes| text.units.size(bytes);
+            let part = |bytes| text.units.percentage(format::percent(bytes, share.total));
+            let mut lines: Vec<(String, String)> = share
+                .sources
+                .iter()
+                .map(|source| {
+                    let name = if source.name.is_empty() { text.someone } else { &source.name };
+                    let line = (text.source)(name, &size(source.bytes), &part(source.bytes));
+                    (format!("dot tone-{}", session.tone(&source.peer)), line)
+                })
+                .collect();
+            if share.reused > 0 {
+                lines.push(("dot is-before".to_owned(), (text.found_here)(&size(share.reused))));
+            }
+            if share.wasted > 0 {
+                lines.push(("dot is-none".to_owned(), (text.in_vain)(&size(share.wasted))));
+            }
+            lines
+        })
+    });
+    view! {
+        <Show when=move || !lines.with(Vec::is_empty)>
+            <h4 class="details-title">{text().sources_title}</h4>
+            <ul class="source-list">
+                {move || lines.get().into_iter().map(|(dot, line)| view! {
+                    <li><span class=dot aria-hidden="true"></span><bdi>{line}</bdi></li>
+                }).collect_view()}
+            </ul>
+        </Show>
+    }
+}
+
+#[component]
+fn Files(share: Share) -> impl IntoView {
+    let files = Memo::new(move |_| share.with(|share| share.files.clone()));
+    let count = share.with_untracked(|share| share.file_count);
+    let cut_off = move || {
+        files.with(|files| {
+            (files.len() < count as usize).then(|| (text().first_files)(files.len(), count))
+        })
+    };
+    view! {
+        <h4 class="details-title">{text().files_title}</h4>
+        <ul class="file-list">
+            {move || files.get().into_iter().map(|file| view! { <FileRow file /> }).collect_view()}
+        </ul>
+        {move || cut_off().map(|line| view! { <p class="hint">{line}</p> })}
+    }
+}
+
+#[component]
+fn FileRow(file: FileInfo) -> impl IntoView {
+    let hash = match file.hash {
+        Some(hash) => view! { <code class="hash">{hash}</code> }.into_any(),
+        None => view! { <span class="hint">{text().hash_unknown}</span> }.into_any(),
+    };
+    view! {
+        <li class="file">
+            <bdi class="file-path">{file.path}</bdi>
+            <span class="file-size">{text().units.size(file.size)}</span>
+            {hash}
+        </li>
+    }
+}

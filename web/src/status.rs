@@ -1,0 +1,81 @@
+//! How a share stands, in words: one short state, which is announced when it changes, and figures that
+//! change all the time and are not.
+
+use wasm_peer::api::{ShareInfo, ShareState, Waiting};
+use web::format::time_left;
+use web::text::text;
+
+/// The state of a share in a word or two. `Complete` only once everything is verified and saved.
+pub(crate) fn word(share: &ShareInfo, saving: bool) -> &'static str {
+    let text = text();
+    match (share.state, share.waiting) {
+        (ShareState::Shared, _) => text.shared,
+        (ShareState::Available, _) if share.holders == 0 => text.waiting_source,
+        (ShareState::Available, _) => text.available,
+        (ShareState::Opening, _) => text.opening,
+        (ShareState::Receiving, Some(Waiting::Source)) => text.waiting_source,
+        (ShareState::Receiving, Some(Waiting::Silence)) => text.waiting_silence,
+        (ShareState::Receiving, None) => text.receiving,
+        (ShareState::Finishing, _) => text.finishing,
+        (ShareState::Complete, _) if saving => text.saving,
+        (ShareState::Complete, _) if share.saved => text.complete,
+        (ShareState::Complete, _) => text.ready_to_save,
+        (ShareState::Failed, _) => text.failed,
+    }
+}
+
+/// What there is to add to the state.
+pub(crate) fn figures(share: &ShareInfo) -> Vec<String> {
+    let text = text();
+    let size = |bytes| text.units.size(bytes);
+    match share.state {
+        ShareState::Shared => {
+            let received = match share.receivers {
+                0 => text.not_received_yet.to_owned(),
+                n => (text.received_by)(n),
+            };
+            let sent = (share.uploaded > 0).then(|| (text.sent)(&size(share.uploaded)));
+            [Some(received), sent].into_iter().flatten().collect()
+        }
+        ShareState::Available | ShareState::Opening | ShareState::Failed => {
+            (share.have > 0).then(|| (text.already_here)(&size(share.have))).into_iter().collect()
+        }
+        ShareState::Receiving if share.waiting == Some(Waiting::Source) => {
+            vec![part(share), text.waiting_source_hint.to_owned()]
+        }
+        ShareState::Receiving => {
+            let mut figures = vec![part(share)];
+            if let Some(left) = time_left(share.have, share.total, share.rate) {
+                figures.push(text.units.rate(share.rate));
+                figures.push((text.time_left)(&text.units.duration(left)));
+            }
+            if share.holders > 0 {
+                figures.push((text.from_peers)(share.holders as usize));
+            }
+            figures
+        }
+        ShareState::Complete if share.uploaded > 0 => {
+            vec![(text.serving_on)(&size(share.uploaded))]
+        }
+        ShareState::Finishing | ShareState::Complete => Vec::new(),
+    }
+}
+
+/// How much is there, 0 to 100. A share that is not here is at 0 even if it is empty.
+pub(crate) fn percent(share: &ShareInfo) -> u8 {
+    match share.state {
+        ShareState::Shared | ShareState::Complete => 100,
+        _ if share.total == 0 => 0,
+        _ => web::format::percent(share.have, share.total),
+    }
+}
+
+/// Whether something is under way, so that a bar is worth looking at.
+pub(crate) fn is_moving(state: ShareState) -> bool {
+    matches!(state, ShareState::Opening | ShareState::Receiving | ShareState::Finishing)
+}
+
+fn part(share: &ShareInfo) -> String {
+    let text = text();
+    (text.part_of)(&text.units.size(share.have), &text.units.size(share.total))
+}

@@ -1,0 +1,372 @@
+//! Everything the page says, in one place. A language is a [`Catalogue`]: a missing text does not compile,
+//! and plurals and word order are each language's own, because what depends on a number is a function.
+//!
+//! `index.html` repeats a few of these texts, so that they are there before the program is; a test holds the
+//! two together. Sentences about causes (`error`, `message`) come from the core.
+
+use crate::format::Units;
+
+/// The catalogue of the language that the page speaks.
+pub fn text() -> &'static Catalogue {
+    &ENGLISH
+}
+
+/// One language.
+#[expect(missing_docs, reason = "a field's name and its English text say what it is")]
+pub struct Catalogue {
+    pub units: Units,
+
+    // Home.
+    pub product: &'static str,
+    pub headline: &'static str,
+    pub about: &'static str,
+    pub server_sees: &'static str,
+    pub drop_here: &'static str,
+    pub drop_more: &'static str,
+    pub drop_now: &'static str,
+    pub drop_note: &'static str,
+    pub choose_files: &'static str,
+    pub choose_folder: &'static str,
+    pub join_title: &'static str,
+    pub join_label: &'static str,
+    pub join_hint: &'static str,
+    pub join: &'static str,
+    pub not_an_invite: &'static str,
+    pub code_not_yet: &'static str,
+    pub nothing_typed: &'static str,
+    pub try_again_hint: &'static str,
+
+    // Entering and being in a room.
+    pub making_room: &'static str,
+    pub joining: &'static str,
+    pub reading_files: fn(usize) -> String,
+    pub adding_files: fn(usize) -> String,
+    pub nothing_found: &'static str,
+    pub not_added: fn(&str) -> String,
+    pub leave: &'static str,
+    pub connecting: &'static str,
+    pub connected: &'static str,
+    pub lost_short: &'static str,
+    pub refused_short: &'static str,
+    pub server_lost: fn(&str) -> String,
+    pub server_refused: fn(&str) -> String,
+    pub offline: &'static str,
+    pub reload: &'static str,
+    pub dismiss: &'static str,
+
+    // Invite.
+    pub invite_title: &'static str,
+    pub invite_link: &'static str,
+    pub invite_note: &'static str,
+    pub copy: &'static str,
+    pub copied: &'static str,
+    pub copy_by_hand: &'static str,
+    pub share_link: &'static str,
+    pub show_qr: &'static str,
+    pub qr_alt: &'static str,
+    pub keep_open: &'static str,
+
+    // People.
+    pub people_title: &'static str,
+    pub you: fn(&str) -> String,
+    pub someone: &'static str,
+    pub made_room: &'static str,
+    pub peer_connecting: &'static str,
+    pub path_lan: &'static str,
+    pub path_direct: &'static str,
+    pub path_relayed: &'static str,
+    pub round_trip: fn(f64) -> String,
+    pub sent: fn(&str) -> String,
+    pub received: fn(&str) -> String,
+    pub alone_with_share: &'static str,
+    pub alone: &'static str,
+
+    // The shelf.
+    pub shelf_title: &'static str,
+    pub shelf_empty: &'static str,
+    pub shelf_empty_alone: &'static str,
+    pub files: fn(u32) -> String,
+    pub empty_folders: fn(u32) -> String,
+    pub from_you: &'static str,
+    pub from: fn(&str) -> String,
+    pub receive: &'static str,
+    pub receive_into_folder: &'static str,
+    pub zip_note: &'static str,
+    pub cancel: &'static str,
+    pub save: &'static str,
+    pub stop_sharing: &'static str,
+    pub try_again: &'static str,
+    pub remove: &'static str,
+    pub progress_of: fn(&str) -> String,
+    pub memory_only: fn(Option<&str>) -> String,
+    pub no_room: fn(&str, &str) -> String,
+
+    // How a share stands.
+    pub shared: &'static str,
+    pub received_by: fn(u32) -> String,
+    pub not_received_yet: &'static str,
+    pub available: &'static str,
+    pub already_here: fn(&str) -> String,
+    pub opening: &'static str,
+    pub receiving: &'static str,
+    pub time_left: fn(&str) -> String,
+    pub from_peers: fn(usize) -> String,
+    pub waiting_source: &'static str,
+    pub waiting_source_hint: &'static str,
+    pub waiting_silence: &'static str,
+    pub finishing: &'static str,
+    pub saving: &'static str,
+    pub ready_to_save: &'static str,
+    pub complete: &'static str,
+    pub serving_on: fn(&str) -> String,
+    pub failed: &'static str,
+    pub not_saved: fn(&str) -> String,
+    pub part_of: fn(&str, &str) -> String,
+
+    // Details of a share.
+    pub details: &'static str,
+    pub files_title: &'static str,
+    pub first_files: fn(usize, u32) -> String,
+    pub hash_unknown: &'static str,
+    pub sources_title: &'static str,
+    pub source: fn(&str, &str, &str) -> String,
+    pub found_here: fn(&str) -> String,
+    pub in_vain: fn(&str) -> String,
+
+    // What is announced as it happens.
+    pub joined_event: fn(&str) -> String,
+    pub left_event: fn(&str) -> String,
+    pub received_event: fn(&str, &str) -> String,
+    pub complete_event: fn(&str) -> String,
+    pub banned_event: fn(&str) -> String,
+    pub unknown_error: &'static str,
+}
+
+/// English.
+pub static ENGLISH: Catalogue = Catalogue {
+    units: Units {
+        decimal: ".",
+        bytes: ["B", "kB", "MB", "GB", "TB", "PB"],
+        per_second: "/s",
+        time: ["s", "min", "h", "d"],
+        percent: "%",
+    },
+
+    product: "Shoal",
+    headline: "Files, straight to the people you mean.",
+    about: "Drop something, pass the link on, and it travels directly between your browsers, \
+            with everyone who has a piece helping the rest.",
+    server_sees: "The server only introduces you to each other: it sees which addresses meet and when, \
+                  but never your files, their names, or the key in the link.",
+    drop_here: "Drop files or folders",
+    drop_more: "Drop more, or",
+    drop_now: "Let go to share",
+    drop_note: "or paste them. They stay on this device until someone you invite receives them.",
+    choose_files: "Choose files",
+    choose_folder: "Choose folder",
+    join_title: "Were you invited?",
+    join_label: "Invite link or code",
+    join_hint: "Opening the link itself works too.",
+    join: "Join",
+    not_an_invite: "That is not an invite. Copy the whole link again, including the part after #.",
+    code_not_yet: "This version takes links, not codes. Ask for the invite link.",
+    nothing_typed: "Paste the invite link first.",
+    try_again_hint: "Try again, or ask for a new link.",
+
+    making_room: "Making a room…",
+    joining: "Joining…",
+    reading_files: |n| match n {
+        0 => "Reading the folder…".to_owned(),
+        n => format!("Reading the folder… {}", files(n)),
+    },
+    adding_files: |n| format!("Adding {}…", files(n)),
+    nothing_found: "There was no file in that. Drop files or folders from your file manager.",
+    not_added: |cause| format!("Could not share that: {cause}"),
+    leave: "Leave",
+    connecting: "Connecting…",
+    connected: "Connected",
+    lost_short: "Server lost",
+    refused_short: "Refused",
+    server_lost: |cause| {
+        format!(
+            "The server cannot be reached{}. Transfers under way go on; nobody new can join until it is \
+             back. Trying again by itself.",
+            in_brackets(cause)
+        )
+    },
+    server_refused: |cause| {
+        format!(
+            "The server refused{}. Leave this room, or reload the page to try once more.",
+            in_brackets(cause)
+        )
+    },
+    offline: "This device is offline. Check its network; everything goes on by itself once it is back.",
+    reload: "Reload",
+    dismiss: "Dismiss",
+
+    invite_title: "Pass it on",
+    invite_link: "Invite link",
+    invite_note: "Whoever has this link is in the room. Send it only to people you mean.",
+    copy: "Copy",
+    copied: "Copied",
+    copy_by_hand: "Press Ctrl+C or ⌘C to copy",
+    share_link: "Share…",
+    show_qr: "QR code",
+    qr_alt: "QR code of the invite link",
+    keep_open: "Keep this page open until they have everything.",
+
+    people_title: "Who is here",
+    you: |name| format!("You ({name})"),
+    someone: "Someone",
+    made_room: "made this room",
+    peer_connecting: "connecting…",
+    path_lan: "same network",
+    path_direct: "direct",
+    path_relayed: "through a relay",
+    round_trip: |ms| format!("{ms:.0}\u{a0}ms"),
+    sent: |size| format!("sent {size}"),
+    received: |size| format!("received {size}"),
+    alone_with_share: "Nobody else yet. Pass the link on.",
+    alone: "Nobody else is here.",
+
+    shelf_title: "Files in this room",
+    shelf_empty: "Nothing is shared yet. It shows up here as soon as somebody shares.",
+    shelf_empty_alone: "Nobody is here at the moment. Ask whoever invited you to open their page; \
+                        this one waits.",
+    files: |n| files(n as usize),
+    empty_folders: |n| plural(n as usize, "1 empty folder", "empty folders"),
+    from_you: "from you",
+    from: |name| format!("from {name}"),
+    receive: "Receive",
+    receive_into_folder: "Receive into a folder…",
+    zip_note: "Saves as one ZIP.",
+    cancel: "Cancel",
+    save: "Save",
+    stop_sharing: "Stop sharing",
+    try_again: "Try again",
+    remove: "Delete from this browser",
+    progress_of: |title| format!("Progress of {title}"),
+    memory_only: |left| {
+        format!(
+            "This browser keeps what it receives in memory (a private window?){}. Large files may not \
+             fit, and reloading loses them. A normal window has room on the disk.",
+            left.map_or_else(String::new, |left| format!("; about {left} are free"))
+        )
+    },
+    no_room: |needed, left| {
+        format!(
+            "This needs {needed}, but the browser has room for {left}. Free some disk space first."
+        )
+    },
+
+    shared: "Shared",
+    received_by: |n| format!("received by {}", grouped(n as usize)),
+    not_received_yet: "nobody has it yet",
+    available: "Available",
+    already_here: |size| format!("{size} already here"),
+    opening: "Preparing…",
+    receiving: "Receiving",
+    time_left: |duration| format!("{duration} left"),
+    from_peers: |n| format!("from {}", plural(n, "1 peer", "peers")),
+    waiting_source: "Waiting for someone who has it",
+    waiting_source_hint: "It goes on as soon as they are back.",
+    waiting_silence: "Waiting for an answer",
+    finishing: "Checking…",
+    saving: "Saving…",
+    ready_to_save: "Ready to save",
+    complete: "Complete",
+    serving_on: |size| format!("passed {size} on to others"),
+    failed: "Stopped",
+    not_saved: |cause| format!("Could not save: {cause}"),
+    part_of: |have, total| format!("{have} of {total}"),
+
+    details: "Details",
+    files_title: "Files and their BLAKE3 hashes",
+    first_files: |shown, all| format!("The first {shown} of {}.", files(all as usize)),
+    hash_unknown: "hash not known yet",
+    sources_title: "Who sent what",
+    source: |name, size, part| format!("{name}: {size} ({part})"),
+    found_here: |size| format!("{size} were already here."),
+    in_vain: |size| format!("{size} came twice or wrong and were dropped."),
+
+    joined_event: |name| format!("{name} is here."),
+    left_event: |name| format!("{name} has left."),
+    received_event: |name, title| format!("{name} has received {title}."),
+    complete_event: |title| format!("{title} is complete."),
+    banned_event: |name| {
+        format!("{name} sent wrong data and was shut out of this room. Nothing wrong was kept.")
+    },
+    unknown_error: "something unexpected went wrong; reload the page",
+};
+
+fn files(n: usize) -> String {
+    plural(n, "1 file", "files")
+}
+
+/// English has two forms; languages with more choose for themselves.
+fn plural(n: usize, one: &str, many: &str) -> String {
+    if n == 1 { one.to_owned() } else { format!("{} {many}", grouped(n)) }
+}
+
+/// `20 000` with a thin, unbreaking space from five digits on.
+fn grouped(n: usize) -> String {
+    let digits = n.to_string();
+    if digits.len() < 5 {
+        return digits;
+    }
+    let mut text = String::new();
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            text.push('\u{202f}');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// A cause that comes as a sentence or part of one, put behind what it explains.
+fn in_brackets(cause: &str) -> String {
+    match cause.trim().trim_end_matches('.') {
+        "" => String::new(),
+        cause => format!(" ({cause})"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn plurals_are_right_and_long_numbers_readable() {
+        assert_eq!((ENGLISH.files)(0), "0 files");
+        assert_eq!((ENGLISH.files)(1), "1 file");
+        assert_eq!((ENGLISH.files)(2_000), "2000 files");
+        assert_eq!((ENGLISH.files)(20_000), "20\u{202f}000 files");
+        assert_eq!((ENGLISH.from_peers)(1), "from 1 peer");
+        assert_eq!((ENGLISH.received_by)(1), "received by 1");
+        assert_eq!((ENGLISH.received_by)(3), "received by 3");
+    }
+
+    #[test]
+    fn a_cause_is_told_once_and_only_if_known() {
+        assert!((ENGLISH.server_lost)("").starts_with("The server cannot be reached. "));
+        assert!((ENGLISH.server_lost)("no route.").contains("reached (no route). "));
+    }
+
+    /// The first paint comes from `index.html`; it must not say something else than the program.
+    #[test]
+    fn the_static_first_paint_says_what_the_program_says() {
+        let html = include_str!("../index.html").split_whitespace().collect::<Vec<_>>().join(" ");
+        for text in [
+            ENGLISH.product,
+            ENGLISH.headline,
+            ENGLISH.about,
+            ENGLISH.server_sees,
+            ENGLISH.drop_here,
+            ENGLISH.drop_note,
+            ENGLISH.joining,
+        ] {
+            assert!(html.contains(text), "index.html lacks: {text}");
+        }
+    }
+}

@@ -1,0 +1,31 @@
+// Runs before the page's program: says what is missing where the program cannot run at all, and shows
+// "Joining" instead of the first screen while an invite is being opened. Texts are in index.html.
+"use strict";
+{
+  const show = (id) => document.getElementById(id)?.removeAttribute("hidden");
+
+  // A module with one instruction of 128 bits, as the program uses them.
+  const simd = new Uint8Array([0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 10, 1, 8,
+    0, 65, 0, 253, 15, 253, 98, 11]);
+  const missing = [
+    ["WebAssembly with SIMD", typeof WebAssembly === "object" && WebAssembly.validate(simd)],
+    ["WebRTC", "RTCPeerConnection" in window],
+    ["workers", "Worker" in window],
+  ].filter(([, there]) => !there).map(([name]) => name);
+
+  if (location.hash.length > 1) document.documentElement.classList.add("has-invite");
+
+  if (missing.length > 0) {
+    addEventListener("DOMContentLoaded", () => {
+      document.getElementById("missing").textContent = missing.join(", ");
+      show("unsupported");
+    });
+  } else {
+    let started = false;
+    const failed = () => started || show("broken");
+    addEventListener("TrunkApplicationStarted", () => { started = true; });
+    // A script or the program itself could not be loaded.
+    addEventListener("error", failed, true);
+    addEventListener("unhandledrejection", failed);
+  }
+}
