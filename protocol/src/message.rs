@@ -59,7 +59,7 @@ pub enum Holding {
 /// A message on the `control` channel.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PeerMessage {
-    /// The first message each way: who signs, proves that nobody sits between (see [`crate::confirm`]).
+    /// The first message each way: who signs, proves that nobody sits between us.
     Confirm {
         /// [`PEER_VERSION`].
         version: u16,

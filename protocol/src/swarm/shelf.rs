@@ -169,6 +169,10 @@ impl Swarm {
         received: bool,
     ) {
         self.forget_holding(peer, id);
+        if let Some(lane) = self.lanes.get_mut(&connection) {
+            // It begins anew with this share, and may have forgotten the hashes it was told.
+            lane.told.retain(|&(told, _)| told != id);
+        }
         let Some(member) = self.members.get_mut(&peer) else { return };
         if member.shares.len() >= MAX_SHARES_PER_PEER {
             return self.close_lane(connection, CloseReason::ProtocolViolation, true);

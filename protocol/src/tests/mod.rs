@@ -1,0 +1,4 @@
+//! Whole rooms in the simulated network.
+
+mod harness;
+mod room;
