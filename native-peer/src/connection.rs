@@ -64,10 +64,7 @@ pub(crate) struct Connection {
 #[derive(Clone)]
 pub(crate) struct Inbox {
     pub(crate) id: ConnectionId,
-    /// Everything but blocks.
     pub(crate) news: mpsc::Sender<(ConnectionId, News)>,
-    /// Messages of [`Channel::Blocks`], which may have to wait for the disk.
-    pub(crate) blocks: mpsc::Sender<(ConnectionId, BytesMut)>,
 }
 
 // Telling fails only when the driver is gone; then everything here comes to its end.
@@ -82,14 +79,7 @@ impl Inbox {
 
     pub(crate) async fn message(&self, channel: Channel, message: BytesMut) {
         trace!(connection = self.id.0, ?channel, bytes = message.len(), "message received");
-        match channel {
-            Channel::Control => {
-                let _ = self.news.send((self.id, News::Control(message))).await;
-            }
-            Channel::Blocks => {
-                let _ = self.blocks.send((self.id, message)).await;
-            }
-        }
+        let _ = self.news.send((self.id, News::Message(channel, message))).await;
     }
 }
 
@@ -97,8 +87,8 @@ impl Inbox {
 pub(crate) enum News {
     /// For [`handle_connection`](protocol::swarm::Swarm::handle_connection).
     Event(ConnectionEvent),
-    /// A message on [`Channel::Control`].
-    Control(BytesMut),
+    /// A message came.
+    Message(Channel, BytesMut),
     /// The bytes that wait on a channel fell to the low-water mark.
     BufferedAmountLow(Channel, usize),
 }

@@ -7,10 +7,9 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::BytesMut;
 use protocol::event::Event;
 use protocol::io::{
-    Channel, ConnectionEvent, ConnectionId, ConnectionRequest, SignalingEvent, SignalingRequest,
+    ConnectionEvent, ConnectionId, ConnectionRequest, SignalingEvent, SignalingRequest,
     StorageResponse,
 };
 use protocol::manifest::{Manifest, ManifestError, ShareId};
@@ -29,13 +28,9 @@ use crate::sources::Sources;
 use crate::storage::{Files, Storage};
 use crate::{Snapshot, Tamper};
 
-/// While more bytes than this wait to be written, no blocks are taken from connections. What then
-/// arrives stays with the library, and the senders' windows close.
-const MAX_WRITING_BYTES: usize = 16 << 20;
-/// Messages and other news of all connections that may wait for the driver.
-const MAX_NEWS: usize = 64;
-/// Blocks of all connections that may wait for the driver, 256 KiB each at most.
-const MAX_BLOCKS: usize = 16;
+/// Messages and other news of all connections that may wait for the driver: 8 MiB at most. Beyond that
+/// they stay with the library, and the senders' windows close.
+const MAX_NEWS: usize = 32;
 /// Events kept for somebody who is slow to take them. After that the oldest go: snapshots tell how
 /// things stand.
 const MAX_EVENTS: usize = 4096;
@@ -47,7 +42,6 @@ const LEAVE_TIMEOUT: Duration = Duration::from_secs(3);
 /// What a [`Peer`](crate::Peer) asks of its driver.
 pub(crate) enum Command {
     Share(Manifest, Arc<Sources>, oneshot::Sender<Result<ShareId, ManifestError>>),
-    Unshare(ShareId, oneshot::Sender<Result<(), NoSuchShare>>),
     Receive(ShareId, oneshot::Sender<Result<(), NoSuchShare>>),
     Stop(ShareId, bool, oneshot::Sender<Result<(), NoSuchShare>>),
     SetLimits(Limits),
@@ -77,7 +71,6 @@ pub(crate) struct Parts {
 /// Runs a peer until its commands end; then leaves the room.
 pub(crate) async fn run(parts: Parts) {
     let (news_sender, news) = mpsc::channel(MAX_NEWS);
-    let (blocks_sender, blocks) = mpsc::channel(MAX_BLOCKS);
     let (responses_sender, responses) = mpsc::channel(MAX_NEWS);
     let driver = Driver {
         clock: parts.clock,
@@ -90,9 +83,8 @@ pub(crate) async fn run(parts: Parts) {
         connections: HashMap::new(),
         files: Files::new(parts.storage, responses_sender),
         tasks: JoinSet::new(),
-        inboxes: (news_sender, blocks_sender),
+        news_sender,
         news,
-        blocks,
         responses,
         events: VecDeque::new(),
         snapshot_due: None,
@@ -115,9 +107,8 @@ struct Driver {
     /// Connections and WebSockets, which end by themselves once let go of.
     tasks: JoinSet<()>,
 
-    inboxes: (mpsc::Sender<(ConnectionId, News)>, mpsc::Sender<(ConnectionId, BytesMut)>),
+    news_sender: mpsc::Sender<(ConnectionId, News)>,
     news: mpsc::Receiver<(ConnectionId, News)>,
-    blocks: mpsc::Receiver<(ConnectionId, BytesMut)>,
     responses: mpsc::Receiver<StorageResponse>,
 
     /// Not yet taken by whoever uses the peer.
@@ -132,7 +123,6 @@ enum Input {
     Command(Option<Command>),
     Signaling(SignalingEvent),
     News(ConnectionId, News),
-    Blocks(ConnectionId, BytesMut),
     Storage(StorageResponse),
     Timeout,
     /// Somebody is ready for the next event.
@@ -161,13 +151,11 @@ impl Driver {
 
     async fn next_input(&mut self) -> Input {
         let wake = self.swarm.poll_timeout().map(|at| self.clock.deadline(at));
-        let may_write = self.files.writing() < MAX_WRITING_BYTES;
         tokio::select! {
             command = self.outside.commands.recv() => Input::Command(command),
             event = next_signaling(&mut self.signaling) => Input::Signaling(event),
             Some(response) = self.responses.recv() => Input::Storage(response),
             Some((id, news)) = self.news.recv() => Input::News(id, news),
-            Some((id, block)) = self.blocks.recv(), if may_write => Input::Blocks(id, block),
             () = until(wake) => Input::Timeout,
             () = until(self.snapshot_due) => Input::SnapshotDue,
             Ok(permit) = self.outside.events.reserve(), if !self.events.is_empty() => {
@@ -195,14 +183,11 @@ impl Driver {
                 }
                 self.swarm.handle_connection(now, id, event);
             }
-            Input::News(id, News::Control(message)) => {
-                self.swarm.handle_message(now, id, Channel::Control, &message);
+            Input::News(id, News::Message(channel, message)) => {
+                self.swarm.handle_message(now, id, channel, &message);
             }
             Input::News(id, News::BufferedAmountLow(channel, bytes)) => {
                 self.swarm.handle_buffered_amount(now, id, channel, bytes);
-            }
-            Input::Blocks(id, message) => {
-                self.swarm.handle_message(now, id, Channel::Blocks, &message);
             }
             Input::Storage(response) => self.swarm.handle_storage(now, response),
             Input::Timeout => self.swarm.handle_timeout(now),
@@ -220,9 +205,6 @@ impl Driver {
                     self.files.add_sources(share, sources);
                 }
                 let _ = reply.send(result);
-            }
-            Command::Unshare(share, reply) => {
-                let _ = reply.send(self.swarm.unshare(now, share));
             }
             Command::Receive(share, reply) => {
                 let _ = reply.send(self.swarm.receive(now, share));
@@ -297,8 +279,7 @@ impl Driver {
         match request {
             ConnectionRequest::Open { role, ice_servers, .. } => {
                 while self.tasks.try_join_next().is_some() {}
-                let (news, blocks) = self.inboxes.clone();
-                let inbox = Inbox { id, news, blocks };
+                let inbox = Inbox { id, news: self.news_sender.clone() };
                 let setup = Setup { role, ice_servers, loopback: self.loopback, inbox };
                 self.connections.insert(id, Connection::open(setup, &mut self.tasks));
             }
@@ -322,8 +303,8 @@ impl Driver {
         let snapshot = Snapshot {
             peer: self.swarm.peer_id(),
             joined: self.swarm.is_joined(),
-            peers: self.swarm.peers().into_iter().collect(),
-            shares: self.swarm.shares().into_iter().collect(),
+            peers: self.swarm.peers().collect(),
+            shares: self.swarm.shares().collect(),
         };
         self.outside.snapshots.send_replace(Arc::new(snapshot));
         self.snapshot_due = None;
@@ -337,7 +318,7 @@ impl Driver {
         self.signaling = None;
         self.connections.clear();
         // Nobody listens any more, so nothing that runs may wait to be heard.
-        drop((self.news, self.blocks, self.responses));
+        drop((self.news, self.responses));
         self.files.finish().await;
         let ended = async { while self.tasks.join_next().await.is_some() {} };
         if timeout(LEAVE_TIMEOUT, ended).await.is_err() {

@@ -31,16 +31,16 @@
 
 use std::sync::Arc;
 
-pub use protocol::event::{Event, PeerView, ShareState, ShareView};
-pub use protocol::identity::DeviceKey;
-use protocol::identity::PublicKey;
+pub use protocol::event::{
+    CloseReason, Event, Failure, PeerView, ShareState, ShareView, Source, Waiting,
+};
+pub use protocol::identity::{DeviceKey, PublicKey};
 pub use protocol::invite::{Invite, InviteLink};
-pub use protocol::io::Transmit;
-pub use protocol::manifest::ShareId;
-use protocol::manifest::{Manifest, ManifestError};
-use protocol::piece::FileHash;
+pub use protocol::io::{Kept, PathKind, StorageError, Transmit};
+pub use protocol::manifest::{HashBatch, Manifest, ManifestError, ShareId, SignedManifest};
+pub use protocol::piece::{FileHash, PieceIndex, Span};
 pub use protocol::rate::Limits;
-use protocol::signaling::PeerId;
+pub use protocol::signaling::PeerId;
 use protocol::swarm::{Config, NoSuchShare, Swarm};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
@@ -233,17 +233,13 @@ impl Peer {
         Ok(self.ask(|reply| Command::Share(manifest, sources, reply)).await??)
     }
 
-    /// Withdraws a share of ours.
-    pub async fn unshare(&self, share: ShareId) -> Result<(), CommandError> {
-        Ok(self.ask(|reply| Command::Unshare(share, reply)).await??)
-    }
-
     /// Fetches a share, or tries again after a failure.
     pub async fn receive(&self, share: ShareId) -> Result<(), CommandError> {
         Ok(self.ask(|reply| Command::Receive(share, reply)).await??)
     }
 
-    /// Stops fetching; `discard` erases what was stored.
+    /// Stops sharing, fetching or serving on a share; `discard` also erases what was stored of it,
+    /// unless it is complete.
     pub async fn stop(&self, share: ShareId, discard: bool) -> Result<(), CommandError> {
         Ok(self.ask(|reply| Command::Stop(share, discard, reply)).await??)
     }

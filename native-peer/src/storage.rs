@@ -9,7 +9,6 @@ use std::collections::HashMap;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use protocol::io::{Kept, StorageError, StorageRequest, StorageResponse};
 use protocol::manifest::{HashBatch, Manifest, ShareId, SignedManifest};
@@ -79,11 +78,10 @@ pub(crate) struct Files {
     /// What this peer shares itself.
     sources: HashMap<ShareId, Arc<Sources>>,
     /// Of shares that are being received: where requests that must keep their order wait. Bounded in
-    /// bytes by the driver, which takes no more blocks while [`Files::writing`] is high.
+    /// bytes by the core, which counts what is not yet written as in flight.
     queues: HashMap<ShareId, mpsc::UnboundedSender<StorageRequest>>,
     responses: mpsc::Sender<StorageResponse>,
     reads: Arc<Semaphore>,
-    writing: Arc<AtomicUsize>,
     tasks: JoinSet<()>,
 }
 
@@ -96,7 +94,6 @@ impl Files {
             queues: HashMap::new(),
             responses,
             reads: Arc::new(Semaphore::new(PARALLEL_READS)),
-            writing: Arc::new(AtomicUsize::new(0)),
             tasks: JoinSet::new(),
         }
     }
@@ -104,11 +101,6 @@ impl Files {
     /// Reads of `share` come from these files from now on.
     pub(crate) fn add_sources(&mut self, share: ShareId, sources: Arc<Sources>) {
         self.sources.insert(share, sources);
-    }
-
-    /// Bytes that wait to be written.
-    pub(crate) fn writing(&self) -> usize {
-        self.writing.load(Ordering::Relaxed)
     }
 
     /// Carries out a request; its response comes later.
@@ -120,11 +112,8 @@ impl Files {
                 return self
                     .read(share, span, move |result| StorageResponse::Read { read, result });
             }
-            StorageRequest::Write { share, bytes, .. } => {
-                self.writing.fetch_add(bytes.len(), Ordering::Relaxed);
-                *share
-            }
             StorageRequest::Open { share, .. }
+            | StorageRequest::Write { share, .. }
             | StorageRequest::Commit { share, .. }
             | StorageRequest::Finish { share }
             | StorageRequest::Close { share, .. } => *share,
@@ -135,11 +124,8 @@ impl Files {
         }
         let queue = self.queues.entry(share).or_insert_with(|| {
             let (queue, waiting) = mpsc::unbounded_channel();
-            let carrier = Carrier {
-                storage: self.storage.clone(),
-                responses: self.responses.clone(),
-                writing: self.writing.clone(),
-            };
+            let carrier =
+                Carrier { storage: self.storage.clone(), responses: self.responses.clone() };
             self.tasks.spawn(carrier.run(waiting));
             queue
         });
@@ -178,7 +164,6 @@ impl Files {
 struct Carrier {
     storage: Arc<dyn Storage>,
     responses: mpsc::Sender<StorageResponse>,
-    writing: Arc<AtomicUsize>,
 }
 
 impl Carrier {
@@ -199,10 +184,8 @@ impl Carrier {
                 StorageResponse::Opened { share, result: blocking(open).await }
             }
             StorageRequest::Write { share, piece, span, bytes } => {
-                let length = bytes.len();
                 let write = move || storage.write(share, piece, span, &bytes);
                 let result = blocking(write).await;
-                self.writing.fetch_sub(length, Ordering::Relaxed);
                 StorageResponse::Written { share, piece, result }
             }
             StorageRequest::Commit { share, pieces, batches } => {

@@ -1,2 +1,193 @@
-//! The command `shoal`.
-fn main() {}
+//! The command `shoal`: arguments in, exit code out. What it does is in [`send`] and [`receive`]; what
+//! it says, in [`output`].
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand};
+use tracing_subscriber::EnvFilter;
+
+use crate::failure::{Code, Failure};
+use crate::output::Output;
+
+mod failure;
+mod identity;
+mod output;
+mod receive;
+mod room;
+mod send;
+mod size;
+
+const EXIT_CODES: &str = "\
+Exit codes:
+    0  done: verified and on disk
+    1  something unexpected
+    2  the command line is wrong
+    3  the text is no invite link, or a newer version's
+    4  the server could not be reached in time
+    5  the server refused
+    6  nothing came within --timeout
+    7  the disk is full
+    8  files changed while they were being shared
+    9  files could not be read or written
+  130  stopped by a signal before it was done";
+
+/// Send files straight from peer to peer. The server only introduces; it sees no file and no name.
+#[derive(Debug, Parser)]
+#[command(name = "shoal", version, after_help = EXIT_CODES)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Share files and folders; prints a link for whoever is to have them
+    #[command(after_help = EXIT_CODES)]
+    Send(SendArguments),
+    /// Receive everything that is shared in the room of a link
+    #[command(after_help = EXIT_CODES)]
+    Receive(ReceiveArguments),
+}
+
+#[derive(Debug, Args)]
+struct SendArguments {
+    /// Files and folders; a folder arrives as a folder of that name
+    #[arg(required = true, value_name = "PATH")]
+    paths: Vec<PathBuf>,
+    /// The server that introduces peers: the address of its page
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "SHOAL_SERVER",
+        default_value = "http://localhost:8080",
+        hide_env_values = true
+    )]
+    server: String,
+    /// End when so many others have everything, verified and on their disk; otherwise serve until
+    /// interrupted
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    until_received: Option<u32>,
+    #[command(flatten)]
+    common: Common,
+}
+
+#[derive(Debug, Args)]
+struct ReceiveArguments {
+    /// The invite link, as `shoal send` or the page shows it
+    link: String,
+    /// The folder to receive into; nothing in it is overwritten. Run the same command again to go on
+    /// after an interruption
+    #[arg(short, long, value_name = "DIR", default_value = ".")]
+    output: PathBuf,
+    /// Another server than the link's
+    #[arg(long, value_name = "URL")]
+    server: Option<String>,
+    /// When everything is here, stay and serve it to others until interrupted
+    #[arg(long)]
+    stay: bool,
+    #[command(flatten)]
+    common: Common,
+}
+
+#[derive(Debug, Args)]
+struct Common {
+    /// Print one JSON object per line on standard output
+    #[arg(long)]
+    json: bool,
+    /// Send at most so much per second, to all others together, such as 2MiB
+    #[arg(long, value_name = "RATE", value_parser = size::parse_rate)]
+    upload_limit: Option<u64>,
+    /// Receive at most so much per second, such as 2MiB
+    #[arg(long, value_name = "RATE", value_parser = size::parse_rate)]
+    download_limit: Option<u64>,
+    /// Give up after so many seconds without reaching the server (30 unless given) or, once there,
+    /// without a byte moved (never unless given)
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
+    timeout: Option<u64>,
+    /// What others see you as [default: user@machine]
+    #[arg(long)]
+    name: Option<String>,
+    /// Where the device key is kept [default: shoal in the user's configuration folder]
+    #[arg(long, value_name = "DIR", env = "SHOAL_CONFIG", hide_env_values = true)]
+    config_dir: Option<PathBuf>,
+    /// Offer the loopback address too, for peers on this machine without a network
+    #[arg(long, hide = true)]
+    loopback: bool,
+}
+
+impl Common {
+    /// How long to go without reaching the server for the first time.
+    fn patience_for_server(&self) -> Duration {
+        Duration::from_secs(self.timeout.unwrap_or(30))
+    }
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let filter = EnvFilter::try_from_env("SHOAL_LOG").unwrap_or_else(|_| EnvFilter::new("off"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let (json, intent) = match &arguments.command {
+        Command::Send(arguments) => (arguments.common.json, "send"),
+        Command::Receive(arguments) => (arguments.common.json, "receive"),
+    };
+    let mut output = Output::new(json);
+    match run(arguments.command, &mut output) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            output.failed(intent, &failure);
+            failure.exit_code()
+        }
+    }
+}
+
+fn run(command: Command, output: &mut Output) -> Result<(), Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::new(Code::Other, error.to_string()))?;
+    match command {
+        Command::Send(arguments) => runtime.block_on(send::run(arguments, output)),
+        Command::Receive(arguments) => runtime.block_on(receive::run(arguments, output)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn what_the_readme_shows_is_understood() {
+        for line in [
+            "shoal send a.txt folder",
+            "shoal send a --server https://example.org --json --until-received 2 --upload-limit 2MiB",
+            "shoal receive https://example.org/#abc",
+            "shoal receive https://example.org/#abc -o downloads --json --download-limit 500kB/s",
+            "shoal receive https://example.org/#abc --stay --timeout 60 --name nas --config-dir c",
+        ] {
+            Arguments::try_parse_from(line.split(' ')).unwrap_or_else(|e| panic!("{line}: {e}"));
+        }
+    }
+
+    #[test]
+    fn wrong_command_lines_end_with_2() {
+        for line in [
+            "shoal",
+            "shoal send",
+            "shoal receive",
+            "shoal send a --upload-limit fast",
+            "shoal send a --until-received 0",
+        ] {
+            let error = Arguments::try_parse_from(line.split(' ')).unwrap_err();
+            assert_eq!(error.exit_code(), Code::Usage as i32, "{line}");
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! What can go wrong, as scripts and people are told: an exit code, a word for it, and a sentence.
+
+use std::process::ExitCode;
+
+use native_peer::{CommandError, Failure as ShareFailure, StartError, StorageError};
+
+/// Why the command ended without having done what it was asked.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    pub(crate) code: Code,
+    /// For people; says what to try next where that is known.
+    pub(crate) message: String,
+}
+
+/// The kinds of failure. The numbers are the exit codes, and part of what scripts rely on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Code {
+    /// Anything else; it should not happen.
+    Other = 1,
+    /// The command line (given by clap, too).
+    Usage = 2,
+    /// The text is no invite link, or a newer version's.
+    Invite = 3,
+    /// The server could not be reached in time.
+    Unreachable = 4,
+    /// The server refused.
+    Refused = 5,
+    /// Nothing came within `--timeout`.
+    Timeout = 6,
+    /// The disk is full.
+    DiskFull = 7,
+    /// Files changed while they were shared.
+    Changed = 8,
+    /// Files could not be read or written.
+    Files = 9,
+    /// Stopped by a signal before the work was done.
+    Interrupted = 130,
+}
+
+impl Code {
+    /// The word in `--json`.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Other => "other",
+            Self::Usage => "usage",
+            Self::Invite => "invite",
+            Self::Unreachable => "unreachable",
+            Self::Refused => "refused",
+            Self::Timeout => "timeout",
+            Self::DiskFull => "disk-full",
+            Self::Changed => "changed",
+            Self::Files => "files",
+            Self::Interrupted => "interrupted",
+        }
+    }
+}
+
+impl Failure {
+    pub(crate) fn new(code: Code, message: impl Into<String>) -> Self {
+        Self { code, message: message.into() }
+    }
+
+    pub(crate) fn exit_code(&self) -> ExitCode {
+        ExitCode::from(self.code as u8)
+    }
+}
+
+impl From<StorageError> for Failure {
+    fn from(error: StorageError) -> Self {
+        let code = match error {
+            StorageError::Full => Code::DiskFull,
+            StorageError::Changed => Code::Changed,
+            StorageError::Gone(_) | StorageError::Other(_) => Code::Files,
+        };
+        Self::new(code, error.to_string())
+    }
+}
+
+impl From<ShareFailure> for Failure {
+    fn from(reason: ShareFailure) -> Self {
+        match reason {
+            ShareFailure::Storage(error) => error.into(),
+            ShareFailure::OriginChanged => Self::new(Code::Changed, reason.to_string()),
+        }
+    }
+}
+
+impl From<StartError> for Failure {
+    fn from(error: StartError) -> Self {
+        let code = match error {
+            StartError::Server(_) => Code::Usage,
+            StartError::Random(_) => Code::Other,
+        };
+        Self::new(code, error.to_string())
+    }
+}
+
+impl From<CommandError> for Failure {
+    fn from(error: CommandError) -> Self {
+        Self::new(Code::Other, error.to_string())
+    }
+}

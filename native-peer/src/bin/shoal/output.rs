@@ -1,0 +1,392 @@
+//! What the command says: sentences and a progress bar for people, one JSON object per line for scripts.
+//!
+//! For people, results (the link, the paths of what was received) go to standard output and everything
+//! else to standard error. For scripts everything goes to standard output. The events and their fields
+//! are listed in this crate's README and are kept stable.
+
+use std::io::{IsTerminal, Write};
+use std::path::Path;
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use native_peer::{
+    CloseReason, PathKind, PeerId, PeerView, PublicKey, ShareId, ShareView, Waiting,
+};
+use serde_json::{Value, json};
+use tokio::time::Instant;
+
+use crate::failure::{Code, Failure};
+use crate::size::size;
+
+/// Without a terminal, people get a line of progress this often.
+const LINE_INTERVAL: Duration = Duration::from_secs(10);
+
+/// Where everything is said.
+pub(crate) struct Output {
+    json: bool,
+    bar: Option<ProgressBar>,
+    terminal: bool,
+    last_line: Option<Instant>,
+    waiting: Option<Wait>,
+}
+
+/// How far things are.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Progress {
+    /// Bytes that are done: verified and on disk, or sent.
+    pub(crate) bytes: u64,
+    /// Bytes there are.
+    pub(crate) total: u64,
+    /// Bytes per second.
+    pub(crate) rate: f64,
+    /// Others that are connected.
+    pub(crate) peers: usize,
+}
+
+/// What is waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Wait {
+    /// Somebody to receive.
+    Receivers,
+    /// Something to be shared.
+    Share,
+    /// Pieces that those who are connected do not have, or do not send.
+    Missing(Waiting),
+}
+
+/// A file of a finished share.
+pub(crate) struct Landed<'a> {
+    pub(crate) path: &'a Path,
+    pub(crate) size: u64,
+    pub(crate) blake3: String,
+}
+
+impl Output {
+    pub(crate) fn new(json: bool) -> Self {
+        let terminal = !json && std::io::stderr().is_terminal();
+        Self { json, bar: None, terminal, last_line: None, waiting: None }
+    }
+
+    /// The link to pass on.
+    pub(crate) fn invite(&mut self, link: &str) {
+        self.event(&json!({ "event": "invite", "link": link }));
+        if !self.json {
+            self.line("Give this link to whoever is to have it, and keep this running:");
+            self.result(link);
+        }
+    }
+
+    pub(crate) fn joined(&mut self, peer: PeerId) {
+        self.event(&json!({ "event": "joined", "peer": peer.to_string() }));
+    }
+
+    pub(crate) fn server_lost(&mut self, reason: &str, retry_in: Duration) {
+        let seconds = retry_in.as_secs_f64();
+        self.event(&json!({ "event": "server-lost", "reason": reason, "retry_in": seconds }));
+        self.line(&format!(
+            "The server cannot be reached ({}). Trying again in {} s; open connections go on.",
+            printable(reason),
+            seconds.ceil()
+        ));
+    }
+
+    /// Links and other things that were not shared.
+    pub(crate) fn skipped(&mut self, paths: &[std::path::PathBuf]) {
+        let shown: Vec<_> = paths.iter().map(|path| path.to_string_lossy()).collect();
+        self.event(&json!({ "event": "skipped", "paths": shown }));
+        let first = shown.first().map_or("", |path| path);
+        let (count, first) = (paths.len(), printable(first));
+        self.line(&format!("Not shared, being links or special files: {count}, such as {first}"));
+    }
+
+    /// A share of ours, or one that was found.
+    pub(crate) fn share(&mut self, view: &ShareView) {
+        let (title, files) = (view.manifest.title(), view.manifest.files().len());
+        self.event(&json!({
+            "event": "share",
+            "share": view.id.to_string(),
+            "title": title,
+            "files": files,
+            "total": view.manifest.total(),
+            "from_creator": view.from_creator,
+        }));
+        let plural = if files == 1 { "file" } else { "files" };
+        let total = size(view.manifest.total());
+        self.line(&format!("{}: {files} {plural}, {total}", printable(&title)));
+    }
+
+    pub(crate) fn peer_connected(&mut self, view: &PeerView) {
+        let path = view.path.map(|path| match path.kind {
+            PathKind::Lan => "lan",
+            PathKind::Direct => "direct",
+            PathKind::Relayed => "relayed",
+        });
+        self.event(&json!({
+            "event": "peer-connected",
+            "peer": view.id.to_string(),
+            "name": view.name,
+            "key": view.key.map(|key| key.to_string()),
+            "path": path,
+        }));
+        self.line(&format!("{} is connected.", named(&view.name)));
+    }
+
+    pub(crate) fn peer_gone(&mut self, peer: PeerId, name: &str, reason: CloseReason) {
+        let why = close_reason(reason);
+        let peer = peer.to_string();
+        self.event(&json!({ "event": "peer-gone", "peer": peer, "name": name, "reason": why }));
+        self.line(&format!("{} is gone: {}.", named(name), why.replace('-', " ")));
+    }
+
+    pub(crate) fn banned(
+        &mut self,
+        peer: PeerId,
+        key: &PublicKey,
+        name: &str,
+        share: ShareId,
+        piece: u32,
+    ) {
+        self.event(&json!({
+            "event": "banned",
+            "peer": peer.to_string(),
+            "key": key.to_string(),
+            "name": name,
+            "share": share.to_string(),
+            "piece": piece,
+        }));
+        self.line(&format!(
+            "{} (key {}) sent wrong bytes and is shut out. Nothing of it was kept.",
+            named(name),
+            key.short()
+        ));
+    }
+
+    /// Somebody has all of a share of ours.
+    pub(crate) fn received(&mut self, share: ShareId, title: &str, peer: PeerId, name: &str) {
+        self.event(&json!({
+            "event": "received",
+            "share": share.to_string(),
+            "peer": peer.to_string(),
+            "name": name,
+        }));
+        let (name, title) = (named(name), printable(title));
+        self.line(&format!("{name} has all of {title}, verified and saved."));
+    }
+
+    pub(crate) fn may_leave(&mut self) {
+        self.line("You may stop this (Ctrl-C), unless others still want it.");
+    }
+
+    /// What is waited for; said once.
+    pub(crate) fn waiting(&mut self, wait: Option<Wait>) {
+        if self.waiting == wait {
+            return;
+        }
+        self.waiting = wait;
+        let Some(wait) = wait else { return };
+        let (word, sentence) = match wait {
+            Wait::Receivers => ("receivers", "Waiting for somebody to receive."),
+            Wait::Share => ("share", "Waiting for something to be shared in the room."),
+            Wait::Missing(Waiting::Source) => {
+                ("source", "Nobody here has what is missing. Waiting for somebody who has it.")
+            }
+            Wait::Missing(Waiting::Silence) => {
+                ("silence", "What was asked for does not come. Waiting, and asking again.")
+            }
+        };
+        self.event(&json!({ "event": "waiting", "for": word }));
+        self.line(sentence);
+    }
+
+    pub(crate) fn progress(&mut self, progress: Progress) {
+        let Progress { bytes, total, rate, peers } = progress;
+        let rate = rate.max(0.0) as u64;
+        self.event(&json!({
+            "event": "progress", "bytes": bytes, "total": total, "rate": rate, "peers": peers,
+        }));
+        if self.json {
+            return;
+        }
+        let text = sentence(progress);
+        if self.terminal {
+            let bar = self.bar.get_or_insert_with(new_bar);
+            bar.set_length(total.max(1));
+            bar.set_position(bytes.min(total));
+            bar.set_message(text);
+        } else if self.last_line.is_none_or(|last| last.elapsed() >= LINE_INTERVAL) {
+            self.last_line = Some(Instant::now());
+            self.line(&text);
+        }
+    }
+
+    /// A share is verified and in its place.
+    pub(crate) fn complete(&mut self, view: &ShareView, folder: &Path, files: &[Landed<'_>]) {
+        let title = view.manifest.title();
+        if self.json {
+            let files: Vec<Value> = files
+                .iter()
+                .map(|file| {
+                    let path = file.path.to_string_lossy();
+                    json!({ "path": path, "size": file.size, "blake3": file.blake3 })
+                })
+                .collect();
+            let source = |source: &native_peer::Source| {
+                let peer = source.peer.to_string();
+                json!({ "peer": peer, "name": source.name, "bytes": source.bytes })
+            };
+            self.event(&json!({
+                "event": "complete",
+                "share": view.id.to_string(),
+                "title": title,
+                "folder": folder.to_string_lossy(),
+                "files": files,
+                "fetched": view.fetched,
+                "reused": view.reused,
+                "wasted": view.wasted,
+                "sources": view.sources.iter().map(source).collect::<Vec<_>>(),
+            }));
+            return;
+        }
+        let sources: Vec<_> = view
+            .sources
+            .iter()
+            .map(|source| format!("{} from {}", size(source.bytes), named(&source.name)))
+            .collect();
+        let from =
+            if sources.is_empty() { String::new() } else { format!(" ({})", sources.join(", ")) };
+        self.line(&format!("{} is complete and verified{from}.", printable(&title)));
+        let mut last = None;
+        for file in files {
+            let top = file.path.iter().next();
+            if top != last {
+                last = top;
+                let path = folder.join(top.unwrap_or_default());
+                self.result(&printable(&path.to_string_lossy()));
+            }
+        }
+    }
+
+    /// The end, if it is not a good one.
+    pub(crate) fn failed(&mut self, intent: &str, failure: &Failure) {
+        self.clear();
+        let Failure { code, message } = failure;
+        self.event(&json!({ "event": "error", "code": code.word(), "message": message }));
+        match (code, intent) {
+            (Code::Interrupted, "receive") => {
+                self.line("Interrupted. What came is kept: run the same command again to go on.");
+            }
+            (Code::Interrupted, _) => self.line("Interrupted before it was received."),
+            _ => self.line(&format!("could not {intent}: {}", printable(message))),
+        }
+    }
+
+    /// Takes the bar off the screen.
+    pub(crate) fn clear(&mut self) {
+        if let Some(bar) = self.bar.take() {
+            bar.finish_and_clear();
+        }
+    }
+
+    fn event(&mut self, event: &Value) {
+        if self.json {
+            self.result(&event.to_string());
+        }
+    }
+
+    /// To standard output. When nobody reads it, there is nobody to tell.
+    fn result(&self, line: &str) {
+        let print = || {
+            let mut out = std::io::stdout().lock();
+            let _ = writeln!(out, "{line}").and_then(|()| out.flush());
+        };
+        match &self.bar {
+            Some(bar) => bar.suspend(print),
+            None => print(),
+        }
+    }
+
+    /// To people.
+    fn line(&self, line: &str) {
+        if self.json {
+            return;
+        }
+        let print = || {
+            let _ = writeln!(std::io::stderr(), "{line}");
+        };
+        match &self.bar {
+            Some(bar) => bar.suspend(print),
+            None => print(),
+        }
+    }
+}
+
+fn new_bar() -> ProgressBar {
+    let style = ProgressStyle::with_template("{wide_bar} {percent:>3} %  {msg}")
+        .unwrap_or_else(|_| ProgressStyle::default_bar());
+    ProgressBar::with_draw_target(Some(1), ProgressDrawTarget::stderr()).with_style(style)
+}
+
+fn sentence(progress: Progress) -> String {
+    let Progress { bytes, total, rate, peers } = progress;
+    let mut text = format!("{} of {}, {}/s", size(bytes), size(total), size(rate.max(0.0) as u64));
+    if rate >= 1.0 && bytes < total {
+        let left = (total - bytes) as f64 / rate;
+        text += &format!(", {} left", duration(left));
+    }
+    let plural = if peers == 1 { "peer" } else { "peers" };
+    text + &format!(", {peers} {plural}")
+}
+
+fn duration(seconds: f64) -> String {
+    let seconds = seconds.ceil().min(1e12) as u64;
+    match seconds {
+        0..60 => format!("{seconds} s"),
+        60..3600 => format!("{}:{:02} min", seconds / 60, seconds % 60),
+        _ => format!("{}:{:02} h", seconds / 3600, seconds / 60 % 60),
+    }
+}
+
+/// A name that somebody gave themselves, or what to say instead.
+fn named(name: &str) -> String {
+    if name.trim().is_empty() { "Somebody".into() } else { printable(name) }
+}
+
+/// Text from elsewhere, without what would drive a terminal.
+fn printable(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+}
+
+fn close_reason(reason: CloseReason) -> &'static str {
+    match reason {
+        CloseReason::Left => "left",
+        CloseReason::ConnectionLost => "connection-lost",
+        CloseReason::Unreachable => "unreachable",
+        CloseReason::Version => "another-version",
+        CloseReason::ProtocolViolation => "broke-the-protocol",
+        CloseReason::NotConfirmed => "not-confirmed",
+        CloseReason::Banned => "banned",
+        CloseReason::Replaced => "replaced",
+        CloseReason::TooManyConnections => "too-many-connections",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn progress_reads_well() {
+        let progress = Progress { bytes: 1 << 20, total: 3 << 20, rate: 1024.0 * 1024.0, peers: 1 };
+        assert_eq!(sentence(progress), "1.0 MiB of 3.0 MiB, 1.0 MiB/s, 2 s left, 1 peer");
+        let done = Progress { bytes: 5, total: 5, rate: 0.0, peers: 2 };
+        assert_eq!(sentence(done), "5 B of 5 B, 0 B/s, 2 peers");
+        assert_eq!(duration(61.0), "1:01 min");
+        assert_eq!(duration(7322.0), "2:02 h");
+    }
+
+    #[test]
+    fn names_cannot_drive_the_terminal() {
+        assert_eq!(named("\u{1b}[2Jeve\n"), "\u{fffd}[2Jeve\u{fffd}");
+        assert_eq!(named(" "), "Somebody");
+    }
+}

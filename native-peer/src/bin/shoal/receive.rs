@@ -1,0 +1,150 @@
+//! `shoal receive`: fetches every share of a room into a folder, and serves on what it has meanwhile.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use native_peer::storage::{DiskStorage, Storage};
+use native_peer::{Event, InviteLink, ShareId, ShareState};
+use tokio::time::Instant;
+
+use crate::ReceiveArguments;
+use crate::failure::{Code, Failure};
+use crate::output::{Landed, Output, Progress, Wait};
+use crate::room::{Room, Step};
+
+/// When everything known is complete, this long is waited for more: several shares of one room become
+/// known one after the other.
+const SETTLE: Duration = Duration::from_millis(300);
+
+/// Receives until everything is complete; with `--stay`, until interrupted.
+pub(crate) async fn run(arguments: ReceiveArguments, output: &mut Output) -> Result<(), Failure> {
+    let ReceiveArguments { link, output: folder, server, stay, common } = arguments;
+    let link: InviteLink =
+        link.parse().map_err(|error| Failure::new(Code::Invite, format!("{error}")))?;
+    let storage = Arc::new(DiskStorage::new(&folder)?);
+    let server = server.unwrap_or(link.server);
+    let mut room = Room::enter(&common, server, Some(link.invite), storage.clone())?;
+    let mut shares = Shares::default();
+    let result = fetch(&mut room, &mut shares, &folder, &*storage, stay, output).await;
+    output.clear();
+    room.leave().await;
+    match result {
+        Err(Failure { code: Code::Interrupted, .. }) if stay && shares.complete() => Ok(()),
+        result => result,
+    }
+}
+
+/// The shares that are wanted, and whether each is complete.
+#[derive(Default)]
+struct Shares {
+    complete: BTreeMap<ShareId, bool>,
+    /// When the last one became known.
+    latest: Option<Instant>,
+}
+
+impl Shares {
+    /// Whether there is at least one, and all are complete.
+    fn complete(&self) -> bool {
+        !self.complete.is_empty() && self.complete.values().all(|&complete| complete)
+    }
+
+    fn settled(&self) -> bool {
+        self.latest.is_some_and(|latest| latest.elapsed() >= SETTLE)
+    }
+}
+
+async fn fetch(
+    room: &mut Room,
+    shares: &mut Shares,
+    folder: &Path,
+    storage: &dyn Storage,
+    stay: bool,
+    output: &mut Output,
+) -> Result<(), Failure> {
+    loop {
+        match room.next(output).await? {
+            Step::Event(Event::ShareAdded { share }) => {
+                if shares.complete.insert(share, false).is_none() {
+                    shares.latest = Some(Instant::now());
+                    if let Some(view) = view(room, share) {
+                        output.share(&view);
+                    }
+                    room.peer.receive(share).await?;
+                }
+            }
+            Step::Event(Event::Completed { share }) => {
+                tell_complete(room, share, folder, storage, output).await?;
+                shares.complete.insert(share, true);
+            }
+            Step::Event(Event::Failed { share, reason })
+                if shares.complete.contains_key(&share) =>
+            {
+                let mut failure = Failure::from(reason);
+                if failure.code == Code::DiskFull {
+                    failure.message +=
+                        "; what came is kept, so the same command goes on from there";
+                }
+                return Err(failure);
+            }
+            Step::Event(_) => {}
+            Step::Tick => show(room, shares, output),
+        }
+        if shares.complete() && shares.settled() && !stay {
+            return Ok(());
+        }
+    }
+}
+
+fn view(room: &Room, share: ShareId) -> Option<native_peer::ShareView> {
+    room.peer.snapshot().shares.iter().find(|view| view.id == share).cloned()
+}
+
+async fn tell_complete(
+    room: &Room,
+    share: ShareId,
+    folder: &Path,
+    storage: &dyn Storage,
+    output: &mut Output,
+) -> Result<(), Failure> {
+    let other = |what: &str| Failure::new(Code::Other, format!("{what} of a complete share"));
+    let view = view(room, share).ok_or_else(|| other("nothing is known"))?;
+    let hashes = room.peer.file_hashes(share).await.map_err(|e| other(&e.to_string()))?;
+    let places = storage.places(share).ok_or_else(|| other("the place is not known"))?;
+    let mut files = Vec::with_capacity(places.len());
+    for (((_, entry), path), hash) in view.manifest.files().zip(&places).zip(hashes) {
+        let hash = hash.ok_or_else(|| other("a hash is not known"))?;
+        files.push(Landed { path, size: entry.size(), blake3: hash.to_string() });
+    }
+    let folder = folder.canonicalize().unwrap_or_else(|_| PathBuf::from(folder));
+    output.complete(&view, &folder, &files);
+    Ok(())
+}
+
+fn show(room: &Room, shares: &Shares, output: &mut Output) {
+    let snapshot = room.peer.snapshot();
+    if shares.complete.is_empty() {
+        if snapshot.joined {
+            output.waiting(Some(Wait::Share));
+        }
+        return;
+    }
+    let mut progress = Progress {
+        peers: snapshot.peers.iter().filter(|peer| peer.connected).count(),
+        ..Progress::default()
+    };
+    let mut wait = None;
+    for view in snapshot.shares.iter().filter(|view| shares.complete.contains_key(&view.id)) {
+        progress.bytes += view.have;
+        progress.total += view.manifest.total();
+        progress.rate += view.rate;
+        if let ShareState::Receiving { waiting: Some(waiting) } = view.state {
+            wait = Some(Wait::Missing(waiting));
+        }
+    }
+    output.waiting(wait);
+    if !shares.complete() {
+        output.progress(progress);
+    }
+}

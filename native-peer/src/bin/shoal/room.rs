@@ -1,0 +1,202 @@
+//! What `send` and `receive` have in common: entering a room, waiting for what happens in it, telling
+//! about everybody there, giving up, and leaving.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use native_peer::storage::Storage;
+use native_peer::{Event, Invite, Limits, Options, Peer};
+use tokio::sync::mpsc;
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval, sleep_until};
+
+use crate::Common;
+use crate::failure::{Code, Failure};
+use crate::identity;
+use crate::output::Output;
+
+/// How often progress is shown.
+const TICK: Duration = Duration::from_millis(500);
+
+/// A room that this process is in.
+pub(crate) struct Room {
+    pub(crate) peer: Peer,
+    events: mpsc::Receiver<Event>,
+    tick: Interval,
+    signals: Signals,
+    patience: Patience,
+}
+
+/// What the wait in a room was for.
+pub(crate) enum Step {
+    Event(Event),
+    /// Time to show progress.
+    Tick,
+}
+
+/// When to give up.
+struct Patience {
+    /// Until when the server must be reached; `None` once it was.
+    server: Option<Instant>,
+    /// Why it was not, so far.
+    reason: String,
+    address: String,
+    /// How long nothing may move, if the user has set it.
+    silence: Option<Duration>,
+    /// Bytes moved in both directions, and when that last grew.
+    moved: (u64, Instant),
+}
+
+impl Room {
+    /// Enters the room of `invite`, or a new one.
+    pub(crate) fn enter(
+        common: &Common,
+        server: String,
+        invite: Option<Invite>,
+        storage: Arc<dyn Storage>,
+    ) -> Result<Self, Failure> {
+        let key = identity::device_key(common.config_dir.clone())?;
+        let limits = Limits {
+            upload: common.upload_limit,
+            download: common.download_limit,
+            upload_per_peer: None,
+        };
+        let name = common.name.clone().unwrap_or_else(identity::default_name);
+        let loopback = common.loopback;
+        let options =
+            Options { invite, name, limits, loopback, ..Options::new(&server, key, storage) };
+        let signals = Signals::new()?;
+        let (peer, events) = Peer::start(options)?;
+        let mut tick = interval(TICK);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let patience = Patience {
+            server: Some(Instant::now() + common.patience_for_server()),
+            reason: "it does not answer".into(),
+            address: server,
+            silence: common.timeout.map(Duration::from_secs),
+            moved: (0, Instant::now()),
+        };
+        Ok(Self { peer, events, tick, signals, patience })
+    }
+
+    /// Waits for the next thing to happen. It is an error to be interrupted or refused, or to run out
+    /// of patience.
+    pub(crate) async fn next(&mut self, output: &mut Output) -> Result<Step, Failure> {
+        loop {
+            tokio::select! {
+                () = self.signals.next() => {
+                    return Err(Failure::new(Code::Interrupted, "interrupted"));
+                }
+                event = self.events.recv() => {
+                    let ended = || Failure::new(Code::Other, "the peer has ended by itself");
+                    let event = event.ok_or_else(ended)?;
+                    self.tell(&event, output)?;
+                    return Ok(Step::Event(event));
+                }
+                _ = self.tick.tick() => {
+                    self.patience.check_silence(&self.peer)?;
+                    return Ok(Step::Tick);
+                }
+                () = until(self.patience.server) => return Err(self.patience.unreachable()),
+            }
+        }
+    }
+
+    /// Leaves, unless another signal says that even that takes too long.
+    pub(crate) async fn leave(mut self) {
+        tokio::select! {
+            () = self.peer.leave() => {}
+            () = self.signals.next() => {}
+        }
+    }
+
+    /// Tells what is the same for everybody.
+    fn tell(&mut self, event: &Event, output: &mut Output) -> Result<(), Failure> {
+        match event {
+            Event::Joined { peer } => {
+                if self.patience.server.take().is_some() {
+                    self.patience.moved.1 = Instant::now();
+                }
+                output.joined(*peer);
+            }
+            Event::ServerLost { reason, retry_in } => {
+                self.patience.reason.clone_from(reason);
+                output.server_lost(reason, *retry_in);
+            }
+            Event::Refused { message, .. } => {
+                let message = format!("the server refused: {message}");
+                return Err(Failure::new(Code::Refused, message));
+            }
+            Event::PeerConnected { peer } => {
+                let snapshot = self.peer.snapshot();
+                if let Some(view) = snapshot.peers.iter().find(|view| view.id == *peer) {
+                    output.peer_connected(view);
+                }
+            }
+            Event::PeerGone { peer, name, reason } => output.peer_gone(*peer, name, *reason),
+            Event::Banned { peer, key, name, share, piece } => {
+                output.banned(*peer, key, name, *share, piece.0);
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+impl Patience {
+    fn check_silence(&mut self, peer: &Peer) -> Result<(), Failure> {
+        let (Some(silence), None) = (self.silence, self.server) else { return Ok(()) };
+        let shares = &peer.snapshot().shares;
+        let moved = shares.iter().map(|share| share.fetched + share.uploaded).sum();
+        if moved != self.moved.0 {
+            self.moved = (moved, Instant::now());
+        }
+        if self.moved.1.elapsed() > silence {
+            let message = format!("nothing came for {} seconds", silence.as_secs());
+            return Err(Failure::new(Code::Timeout, message));
+        }
+        Ok(())
+    }
+
+    fn unreachable(&self) -> Failure {
+        let Self { address, reason, .. } = self;
+        let message = format!(
+            "the server at {address} cannot be reached ({reason}); check the address and your network"
+        );
+        Failure::new(Code::Unreachable, message)
+    }
+}
+
+async fn until(at: Option<Instant>) {
+    match at {
+        Some(at) => sleep_until(at).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Ctrl-C, and what else asks a process to end.
+struct Signals {
+    #[cfg(unix)]
+    terminate: tokio::signal::unix::Signal,
+}
+
+impl Signals {
+    fn new() -> Result<Self, Failure> {
+        #[cfg(unix)]
+        let terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())
+            .map_err(|error| Failure::new(Code::Other, error.to_string()))?;
+        Ok(Self {
+            #[cfg(unix)]
+            terminate,
+        })
+    }
+
+    async fn next(&mut self) {
+        #[cfg(unix)]
+        tokio::select! {
+            _ = tokio::signal::ctrl_c() => {}
+            _ = self.terminate.recv() => {}
+        }
+        #[cfg(not(unix))]
+        let _ = tokio::signal::ctrl_c().await;
+    }
+}
