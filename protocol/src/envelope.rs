@@ -6,7 +6,7 @@
 //! zeros up to the next size of [`BUCKETS`], so that lengths tell little.
 //!
 //! There is one version and one set of algorithms, so there is nothing to downgrade to. What this
-//! module leaves to [`crate::negotiation`]: which epochs and sequence numbers are fresh.
+//! module leaves to `negotiation`: which epochs and sequence numbers are fresh.
 
 use chacha20poly1305::aead::{Aead, KeyInit, Payload};
 use chacha20poly1305::{Key, XChaCha20Poly1305, XNonce};

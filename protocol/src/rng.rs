@@ -20,6 +20,6 @@ impl Rng {
     /// A number below `bound`, or 0 if that is 0. The bias is below 2^-32 for the bounds in use.
     pub(crate) fn below(&mut self, bound: u32) -> u32 {
         let wide = u64::from_le_bytes(self.bytes());
-        (u128::from(wide) * u128::from(bound) >> 64) as u32
+        ((u128::from(wide) * u128::from(bound)) >> 64) as u32
     }
 }

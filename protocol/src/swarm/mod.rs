@@ -252,7 +252,7 @@ impl Swarm {
             StorageResponse::Read { read, result } => self.on_read(read, result),
             StorageResponse::Opened { share, result } => self.on_opened(share, result),
             StorageResponse::Written { share, piece, result } => {
-                self.on_written(share, piece, result)
+                self.on_written(share, piece, result);
             }
             StorageResponse::Committed { share, result } => self.on_committed(share, result),
             StorageResponse::Finished { share, result } => self.on_finished(share, result),

@@ -163,7 +163,7 @@ impl Swarm {
             }
             ServerMessage::PeerJoined { .. } => {}
             ServerMessage::PeerLeft { peer } | ServerMessage::Undeliverable { to: peer } => {
-                self.on_absent(peer)
+                self.on_absent(peer);
             }
             ServerMessage::Signal { from, envelope } => self.on_envelope(from, &envelope),
             ServerMessage::Error { code, message } if code.is_transient() => {
@@ -558,7 +558,7 @@ impl Swarm {
             }
             PeerMessage::Unshare { share } => self.on_unshare(peer, share),
             PeerMessage::WantManifest { share, offset } => {
-                self.on_want_manifest(connection, share, offset)
+                self.on_want_manifest(connection, share, offset);
             }
             PeerMessage::ManifestPart { share, offset, bytes } => {
                 self.on_manifest_part(connection, share, offset, &bytes);
@@ -599,10 +599,10 @@ impl Swarm {
         for (connection, overdue) in overdue {
             match overdue {
                 Overdue::RestartIce => {
-                    self.connections_out.push_back(ConnectionRequest::RestartIce { connection })
+                    self.connections_out.push_back(ConnectionRequest::RestartIce { connection });
                 }
                 Overdue::Unreachable => {
-                    self.close_lane(connection, CloseReason::Unreachable, false)
+                    self.close_lane(connection, CloseReason::Unreachable, false);
                 }
                 Overdue::Lost => self.close_lane(connection, CloseReason::ConnectionLost, false),
             }

@@ -42,9 +42,9 @@ pub(crate) struct Network {
     /// Bytes per second that each peer can send, all connections together.
     pub(crate) uplink: f64,
     /// May change what a peer sends on a data channel, like a peer that lies.
-    pub(crate) tamper: Option<Box<dyn FnMut(usize, &mut Transmit)>>,
+    pub(crate) tamper: Option<Tamper>,
     /// May change or drop what the server passes on, like a server that lies.
-    pub(crate) meddle: Option<Box<dyn FnMut(&mut ServerMessage) -> bool>>,
+    pub(crate) meddle: Option<Meddle>,
     /// Connections whose ends see certificates that are not each other's.
     pub(crate) spliced: bool,
 }
@@ -56,7 +56,7 @@ pub(crate) struct Peer {
     pub(crate) sources: BTreeMap<ShareId, Vec<Vec<u8>>>,
     pub(crate) disk: BTreeMap<ShareId, Store>,
     /// May fail a storage request.
-    pub(crate) fault: Option<Box<dyn FnMut(&StorageRequest) -> Option<StorageError>>>,
+    pub(crate) fault: Option<Fault>,
     /// Bytes of blocks sent.
     pub(crate) sent: u64,
     running: bool,
@@ -79,6 +79,13 @@ pub(crate) struct Store {
     pub(crate) written: BTreeSet<u32>,
 }
 
+/// Sees and may change what a peer sends.
+type Tamper = Box<dyn FnMut(usize, &mut Transmit)>;
+/// Sees and may change what the server passes on; false drops it.
+type Meddle = Box<dyn FnMut(&mut ServerMessage) -> bool>;
+/// May give a storage request an error.
+type Fault = Box<dyn FnMut(&StorageRequest) -> Option<StorageError>>;
+/// One end of a connection: peer, run, connection.
 type End = (usize, u32, ConnectionId);
 
 struct Link {
@@ -385,11 +392,11 @@ impl World {
                 self.peers[end.0].swarm.handle_connection(now, end.2, event);
                 self.drain(end.0);
             }
-            Happening::Arrive(end, channel, bytes) if self.is_current(end.0, end.1) => {
-                if self.links.contains_key(&end) {
-                    self.peers[end.0].swarm.handle_message(now, end.2, channel, &bytes);
-                    self.drain(end.0);
-                }
+            Happening::Arrive(end, channel, bytes)
+                if self.is_current(end.0, end.1) && self.links.contains_key(&end) =>
+            {
+                self.peers[end.0].swarm.handle_message(now, end.2, channel, &bytes);
+                self.drain(end.0);
             }
             Happening::Sent(end, channel, bytes) if self.is_current(end.0, end.1) => {
                 if let Some(link) = self.links.get_mut(&end) {
@@ -405,12 +412,12 @@ impl World {
                 self.peers[peer].swarm.handle_storage(now, response);
                 self.drain(peer);
             }
-            Happening::Wake(peer, run) if self.is_current(peer, run) => {
-                if self.peers[peer].wake == Some(now) {
-                    self.peers[peer].wake = None;
-                    self.peers[peer].swarm.handle_timeout(now);
-                    self.drain(peer);
-                }
+            Happening::Wake(peer, run)
+                if self.is_current(peer, run) && self.peers[peer].wake == Some(now) =>
+            {
+                self.peers[peer].wake = None;
+                self.peers[peer].swarm.handle_timeout(now);
+                self.drain(peer);
             }
             _ => {}
         }

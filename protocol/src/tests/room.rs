@@ -10,6 +10,7 @@ use crate::manifest::ShareId;
 use crate::message::PeerMessage;
 use crate::piece::FileIndex;
 use crate::rate::Limits;
+use crate::signaling::{Envelope, ServerMessage};
 use crate::time::Duration;
 
 const PIECE: usize = 256 << 10;
@@ -255,6 +256,31 @@ fn a_lost_server_stops_nothing_and_is_found_again() {
     world.until(MINUTE, "the newcomer sees it", |w| w.view(newcomer, share).is_some());
     world.receive(newcomer, share);
     world.until(MINUTE, "received", |w| w.is_complete(newcomer, share));
+}
+
+#[test]
+fn a_server_that_loses_and_changes_signals_only_delays() {
+    let mut world = World::new(18);
+    let signals = Rc::new(Cell::new(0));
+    let counter = Rc::clone(&signals);
+    world.net.meddle = Some(Box::new(move |message| {
+        let ServerMessage::Signal { envelope, .. } = message else { return true };
+        counter.set(counter.get() + 1);
+        let mut bytes = envelope.as_bytes().to_vec();
+        let at = counter.get() * 31 % bytes.len();
+        bytes[at] ^= 1;
+        *envelope = Envelope::new(bytes).unwrap();
+        !counter.get().is_multiple_of(2)
+    }));
+    world.add();
+    world.add();
+    world.run_for(MINUTE * 2);
+    assert!(signals.get() > 1, "it is tried again");
+    assert!(world.peers.iter().all(|peer| peer.swarm.peers().all(|peer| !peer.connected)));
+    world.net.meddle = None;
+    world.until(MINUTE * 2, "connected", |w| {
+        w.peers.iter().all(|p| p.swarm.peers().any(|peer| peer.connected))
+    });
 }
 
 #[test]
