@@ -45,6 +45,8 @@ pub(crate) fn page(workspace: &Workspace, profile: PageProfile) -> Result {
     };
     trunk.arg(format!("--release={release}"));
     trunk.args(["--cargo-profile", name]);
+    // Its own stack says nothing of what is wrong with ours.
+    trunk.env("RUST_BACKTRACE", "0");
     run(&mut trunk)?;
     mirror(&fresh, &workspace.page())
         .map_err(|error| format!("could not put the page into target/page: {error}"))
