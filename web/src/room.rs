@@ -1,5 +1,6 @@
 //! A room: the shelf of shares, the invite, who is here, and a place to drop more.
 
+use leptos::html;
 use leptos::prelude::*;
 use wasm_peer::api::{ShareState, Storage};
 use web::text::text;
@@ -19,9 +20,8 @@ pub(crate) fn Room(ours: bool) -> impl IntoView {
     focus_when_shown(heading);
     view! {
         <main class="room" class:is-ours=ours>
-            <h1 class="unseen" tabindex="-1" node_ref=heading>{text().shelf_title}</h1>
             {ours.then(|| view! { <InviteCard ours /> })}
-            <Shelf />
+            <Shelf heading />
             <People />
             {(!ours).then(|| view! { <InviteCard ours /> })}
         </main>
@@ -29,7 +29,7 @@ pub(crate) fn Room(ours: bool) -> impl IntoView {
 }
 
 #[component]
-fn Shelf() -> impl IntoView {
+fn Shelf(heading: NodeRef<html::H1>) -> impl IntoView {
     let session = Session::of_page();
     let ids = Memo::new(move |_| {
         session.state.with(|state| {
@@ -48,7 +48,9 @@ fn Shelf() -> impl IntoView {
     };
     view! {
         <section class="shelf" aria-labelledby="shelf-title">
-            <h2 id="shelf-title" class="section-title" aria-hidden="true">{text().shelf_title}</h2>
+            <h1 id="shelf-title" class="section-title" tabindex="-1" node_ref=heading>
+                {text().shelf_title}
+            </h1>
             <MemoryNote />
             <Show
                 when=move || !ids.with(Vec::is_empty)

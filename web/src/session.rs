@@ -290,7 +290,7 @@ impl Session {
                 self.screen.set(Screen::Home);
                 self.complain(format!(
                     "{} {}",
-                    capitalized(&browser::sentence(&error)),
+                    text().sentence(&browser::sentence(&error)),
                     text().try_again_hint
                 ));
             }
@@ -344,7 +344,7 @@ impl Session {
         let Some(peer) = self.peer.get_value() else { return };
         spawn_local(async move {
             if let Err(error) = request(peer).await {
-                self.complain(capitalized(&browser::sentence(&error)));
+                self.complain(text().sentence(&browser::sentence(&error)));
             }
         });
     }
@@ -418,12 +418,4 @@ fn options() -> JsValue {
     let agent = window().navigator().user_agent().unwrap_or_default();
     let options = PeerOptions { name: Some(device_name(&agent)), ..PeerOptions::default() };
     serde_wasm_bindgen::to_value(&options).unwrap_or_default()
-}
-
-/// The core's sentences are made to follow a colon.
-fn capitalized(sentence: &str) -> String {
-    let mut rest = sentence.chars();
-    let Some(first) = rest.next() else { return String::new() };
-    let stop = if sentence.ends_with(['.', '!', '?']) { "" } else { "." };
-    format!("{}{}{stop}", first.to_uppercase(), rest.as_str())
 }

@@ -31,7 +31,11 @@ pub(crate) fn ShareCard(id: String) -> impl IntoView {
     let word = Memo::new(move |_| share.with(|share| status::word(share, saving.get())));
     let figures = Memo::new(move |_| share.with(status::figures));
     let problem = Memo::new(move |_| {
-        share.with(|share| session.save_error(&share.id).or_else(|| share.error.clone()))
+        share.with(|share| {
+            session
+                .save_error(&share.id)
+                .or_else(|| share.error.as_deref().map(|error| text().sentence(error)))
+        })
     });
     let no_room = Memo::new(move |_| no_room(session, share));
     let state = Memo::new(move |_| share.with(|share| share.state));
@@ -44,22 +48,22 @@ pub(crate) fn ShareCard(id: String) -> impl IntoView {
         >
             <p class="tile" aria-hidden="true">{tile}</p>
             <div class="share-head">
-                <h3 id=title_id class="share-title" dir="auto">{title}</h3>
+                <h2 id=title_id class="share-title" dir="auto">{title}</h2>
                 <p class="share-facts">{move || facts(session, share)}</p>
             </div>
             <Bar share />
             <p class="share-status">
                 <span class="share-word" role="status">{word}</span>
-                {move || figures.get().into_iter().map(|figure| view! {
-                    <span class="figure">{figure}</span>
-                }).collect_view()}
+                <span class="figures">{move || figures.get().join(" · ")}</span>
             </p>
             <div role="alert">
                 {move || problem.get().map(|problem| view! { <p class="problem">{problem}</p> })}
                 {move || no_room.get().map(|note| view! { <p class="problem">{note}</p> })}
             </div>
-            <Actions share state />
-            <Details share />
+            <div class="share-foot">
+                <Actions share state />
+                <Details share />
+            </div>
         </article>
     })
 }
@@ -150,6 +154,7 @@ fn Actions(share: Share, state: Memo<ShareState>) -> impl IntoView {
     let session = Session::of_page();
     let id = move || share.with_untracked(|share| share.id.clone());
     let several = share.with_untracked(|share| share.file_count != 1 || share.directory_count > 0);
+    let saved = Memo::new(move |_| share.with(|share| share.saved));
     let some_here = Memo::new(move |_| share.with(|share| share.have > 0));
     let into_folder = move || {
         (several && browser::can_pick_directory()).then(|| {
@@ -177,7 +182,7 @@ fn Actions(share: Share, state: Memo<ShareState>) -> impl IntoView {
     let buttons = move || {
         match state.get() {
         ShareState::Shared => view! {
-            <button class="button is-quiet" on:click=move |_| session.unshare(id())>
+            <button class="button" on:click=move |_| session.unshare(id())>
                 {text().stop_sharing}
             </button>
         }
@@ -196,7 +201,9 @@ fn Actions(share: Share, state: Memo<ShareState>) -> impl IntoView {
         }
         .into_any(),
         ShareState::Complete => view! {
-            <button class="button is-main" on:click=move |_| session.save(id())>{text().save}</button>
+            <button class="button" class:is-main=move || !saved.get() on:click=move |_| session.save(id())>
+                {text().save}
+            </button>
             {remove()}
         }
         .into_any(),
@@ -261,7 +268,7 @@ fn Sources(share: Share) -> impl IntoView {
     });
     view! {
         <Show when=move || !lines.with(Vec::is_empty)>
-            <h4 class="details-title">{text().sources_title}</h4>
+            <h3 class="details-title">{text().sources_title}</h3>
             <ul class="source-list">
                 {move || lines.get().into_iter().map(|(dot, line)| view! {
                     <li><span class=dot aria-hidden="true"></span><bdi>{line}</bdi></li>
@@ -281,7 +288,7 @@ fn Files(share: Share) -> impl IntoView {
         })
     };
     view! {
-        <h4 class="details-title">{text().files_title}</h4>
+        <h3 class="details-title">{text().files_title}</h3>
         <ul class="file-list">
             {move || files.get().into_iter().map(|file| view! { <FileRow file /> }).collect_view()}
         </ul>

@@ -142,6 +142,16 @@ pub struct Catalogue {
     pub unknown_error: &'static str,
 }
 
+impl Catalogue {
+    /// A cause from the core, which is made to follow a colon, as a sentence of its own.
+    pub fn sentence(&self, cause: &str) -> String {
+        let mut rest = cause.trim().chars();
+        let Some(first) = rest.next() else { return String::new() };
+        let stop = if cause.trim_end().ends_with(['.', '!', '?', '…']) { "" } else { "." };
+        format!("{}{}{stop}", first.to_uppercase(), rest.as_str())
+    }
+}
+
 /// English.
 pub static ENGLISH: Catalogue = Catalogue {
     units: Units {
@@ -351,6 +361,9 @@ mod tests {
     fn a_cause_is_told_once_and_only_if_known() {
         assert!((ENGLISH.server_lost)("").starts_with("The server cannot be reached. "));
         assert!((ENGLISH.server_lost)("no route.").contains("reached (no route). "));
+        assert_eq!(ENGLISH.sentence("the disk is full"), "The disk is full.");
+        assert_eq!(ENGLISH.sentence("Écrit."), "Écrit.");
+        assert_eq!(ENGLISH.sentence(" "), "");
     }
 
     /// The first paint comes from `index.html`; it must not say something else than the program.
