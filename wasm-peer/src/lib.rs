@@ -1,8 +1,39 @@
-//! A Shoal peer in a browser.
+//! A Shoal peer in a browser: the adapter between the pure core (`protocol`) and what a page has.
+//!
+//! ```text
+//!   window                                        dedicated worker
+//!   peer.rs        calls, states, events   ◀────▶ driver.rs      owns the core: the one loop
+//!   connection.rs  RTCPeerConnection       ◀────▶ lane.rs        what belongs to one connection
+//!     stats.rs     certificates, paths    wire.rs   channel.rs   data channels, transferred
+//!     forward.rs   channels that stay              signaling.rs  WebSocket
+//!                                                  storage.rs    received shares on disk
+//!                                                  source.rs     files that are shared
+//!                                                  save.rs       complete shares on their way out
+//! ```
+//!
+//! `RTCPeerConnection` exists only in windows; everything else lives in the worker, so that a transfer
+//! at full speed does not touch the thread that draws. Embedders use [`peer::Peer`] with the values of
+//! [`api`]; the worker is the binary `worker` of this crate, which calls [`driver::run`]. Nothing of the
+//! worker is exported to JavaScript, so a page that links this library does not carry the core.
+
 pub mod api;
-mod connection;
+pub mod driver;
 pub mod error;
-mod forward;
 pub mod peer;
+
+mod channel;
+mod clock;
+mod connection;
+mod forward;
+mod journal;
+mod lane;
+mod opfs;
+mod profile;
+mod save;
+mod signaling;
+mod source;
 mod stats;
-pub mod wire;
+mod storage;
+mod view;
+mod wire;
+mod zip;

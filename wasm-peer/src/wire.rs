@@ -13,7 +13,7 @@ use crate::api::{Limits, PathKind, PeerEvent, PeerOptions, SharedFile};
 
 /// From the window to the worker.
 #[derive(Serialize, Deserialize)]
-pub enum ToWorker {
+pub(crate) enum ToWorker {
     /// Do something and [`ToWindow::Reply`].
     Call {
         /// Names the call in the reply.
@@ -32,7 +32,7 @@ pub enum ToWorker {
 
 /// What the window asks for.
 #[derive(Serialize, Deserialize)]
-pub enum Command {
+pub(crate) enum Command {
     /// Enter a room → the invite link.
     Start {
         /// The room's link; a new room without.
@@ -83,7 +83,7 @@ pub enum Command {
 
 /// From the worker to the window.
 #[derive(Serialize, Deserialize)]
-pub enum ToWindow {
+pub(crate) enum ToWindow {
     /// The worker listens.
     Ready,
     /// The answer to a call.
@@ -116,7 +116,7 @@ pub enum ToWindow {
 
 /// The core's `ConnectionRequest`, and sends on channels that could not be transferred.
 #[derive(Serialize, Deserialize)]
-pub enum ConnectionRequest {
+pub(crate) enum ConnectionRequest {
     /// Make a connection; if `offer`, create an offer.
     Open {
         /// Whether to create an offer.
@@ -144,7 +144,7 @@ pub enum ConnectionRequest {
 
 /// The core's `ConnectionEvent`, and what happens on channels that could not be transferred.
 #[derive(Serialize, Deserialize)]
-pub enum ConnectionReport {
+pub(crate) enum ConnectionReport {
     /// Both channels, for the worker to have.
     Channels {
         /// Stream id 0.
@@ -214,38 +214,38 @@ pub enum ConnectionReport {
 
 /// A STUN or TURN server.
 #[derive(Serialize, Deserialize)]
-pub struct IceServer {
+pub(crate) struct IceServer {
     /// `stun:` or `turn:` URLs.
-    pub urls: Vec<String>,
+    pub(crate) urls: Vec<String>,
     /// TURN user name.
-    pub username: Option<String>,
+    pub(crate) username: Option<String>,
     /// TURN password.
-    pub credential: Option<String>,
+    pub(crate) credential: Option<String>,
 }
 
 /// A session description.
 #[derive(Serialize, Deserialize)]
-pub struct Description {
+pub(crate) struct Description {
     /// Whether it is an offer; else an answer.
-    pub offer: bool,
+    pub(crate) offer: bool,
     /// Its text.
-    pub sdp: String,
+    pub(crate) sdp: String,
 }
 
 /// An ICE candidate.
 #[derive(Serialize, Deserialize)]
-pub struct Candidate {
+pub(crate) struct Candidate {
     /// The candidate attribute.
-    pub candidate: String,
+    pub(crate) candidate: String,
     /// Its media stream identification tag.
-    pub sdp_mid: Option<String>,
+    pub(crate) sdp_mid: Option<String>,
     /// Its media description's index.
-    pub sdp_mline_index: Option<u16>,
+    pub(crate) sdp_mline_index: Option<u16>,
 }
 
 /// The states that matter.
 #[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum ConnectionState {
+pub(crate) enum ConnectionState {
     /// ICE and DTLS are up.
     Connected,
     /// Packets stopped coming.

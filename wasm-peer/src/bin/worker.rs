@@ -1,3 +1,5 @@
 //! The dedicated worker, as a program of its own so that the page does not carry the core.
 
-fn main() {}
+fn main() {
+    wasm_peer::driver::run();
+}

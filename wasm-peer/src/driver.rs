@@ -1,0 +1,744 @@
+//! The worker: owns the core, and everything the core asks for is done from here.
+//!
+//! There is one way in, [`Worker::handle`]: whatever happened (a message from the window, from the
+//! server, on a channel; a finished file operation; the timer) is handed to the core, then every
+//! `poll_*` is drained and obeyed, then the timer is set to the core's timeout. The browser's event loop
+//! does the waiting, and nothing here blocks it but writes in place.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::time::Duration;
+
+use protocol::event::Event;
+use protocol::invite::{Invite, InviteLink};
+use protocol::io::{
+    Candidate, Channel, ConnectionEvent, ConnectionId, ConnectionRequest, ConnectionState,
+    Description, Fingerprint, Opened, Path, PathKind, Role, SignalingEvent, SignalingRequest,
+    StorageRequest, StorageResponse,
+};
+use protocol::manifest::{Entry, EntryKind, Manifest, ShareId, SharePath};
+use protocol::piece::FileIndex;
+use protocol::rate::Limits;
+use protocol::swarm::{Config, Swarm};
+use protocol::time::Instant;
+use wasm_bindgen::prelude::*;
+use wasm_bindgen_futures::spawn_local;
+use web_sys::{
+    DedicatedWorkerGlobalScope, File, FileSystemDirectoryHandle, MessageEvent, WorkerGlobalScope,
+};
+
+use crate::api::{self, PeerOptions, ServerState, SharedFile, State};
+use crate::channel::{ChannelEvent, DataChannel};
+use crate::lane::{Lane, Told};
+use crate::signaling::Signaling;
+use crate::source::Reader;
+use crate::storage::Storage;
+use crate::wire::{self, Command, ConnectionReport, ToWindow, ToWorker};
+use crate::{clock, profile, save, view};
+
+/// States are told at most this often.
+const STATE_INTERVAL: Duration = Duration::from_millis(250);
+/// What we are called if nobody says.
+const DEFAULT_NAME: &str = "Browser";
+
+/// Runs the worker; returns at once, and lives on in the browser's event loop.
+pub fn run() {
+    std::panic::set_hook(Box::new(|panic| {
+        post(&ToWindow::Crashed { message: panic.to_string() });
+    }));
+    let worker = Worker::default();
+    let on_message = Closure::<dyn FnMut(MessageEvent)>::new(move |event: MessageEvent| {
+        match serde_wasm_bindgen::from_value(event.data()) {
+            Ok(message) => worker.handle_window(message),
+            Err(error) => post(&ToWindow::Crashed { message: error.to_string() }),
+        }
+    });
+    scope().set_onmessage(Some(on_message.as_ref().unchecked_ref()));
+    // It is needed as long as the worker is there.
+    on_message.forget();
+    post(&ToWindow::Ready);
+}
+
+/// The driver, once there is one, for everything that calls back.
+#[derive(Clone, Default)]
+struct Worker(Rc<RefCell<Option<Driver>>>);
+
+/// What can happen.
+enum Input {
+    Call { call: u32, command: Command },
+    Report { connection: ConnectionId, report: ConnectionReport },
+    Channel { connection: ConnectionId, channel: Channel, event: ChannelEvent },
+    Signaling(SignalingEvent),
+    Storage(StorageResponse),
+    Saved { share: ShareId, result: Result<(), String> },
+    Available(Option<u64>),
+    Wake,
+}
+
+struct Driver {
+    worker: Worker,
+    swarm: Swarm,
+    /// Address of the server, ending in a slash.
+    server: String,
+    name: String,
+    invite_link: String,
+    signaling: Option<Signaling>,
+    lanes: BTreeMap<ConnectionId, Lane>,
+    reader: Reader,
+    storage: Storage,
+    on_disk: bool,
+    /// The files of our own shares, by their index in the manifest.
+    sources: BTreeMap<ShareId, Vec<File>>,
+    received: BTreeMap<ShareId, Received>,
+    /// Hashes that were shown before, so that they need not be combined again.
+    hashes: BTreeMap<(ShareId, FileIndex), String>,
+    server_state: ServerState,
+    server_message: Option<String>,
+    available: Option<u64>,
+    timer: Timer,
+    /// Whether anything happened since the last state, and when that was told.
+    changed: bool,
+    told_state: Option<Instant>,
+}
+
+/// What becomes of a share that somebody wanted to have.
+#[derive(Default)]
+struct Received {
+    directory: Option<FileSystemDirectoryHandle>,
+    saved: bool,
+    error: Option<String>,
+}
+
+impl Worker {
+    fn handle_window(&self, message: ToWorker) {
+        match message {
+            ToWorker::Call { call, command: Command::Start { link, options } } => {
+                let worker = self.clone();
+                spawn_local(async move {
+                    let started = Driver::start(&worker, link, options).await;
+                    reply(call, started.map(JsValue::from));
+                    worker.handle(Input::Wake);
+                });
+            }
+            ToWorker::Call { call, command } => self.handle(Input::Call { call, command }),
+            ToWorker::Connection { connection, report } => {
+                self.handle(Input::Report { connection: ConnectionId(connection), report });
+            }
+        }
+    }
+
+    /// The one way in. Everything that calls back is called by the browser, never by the driver, so
+    /// the driver is not borrowed yet.
+    fn handle(&self, input: Input) {
+        if let Some(driver) = &mut *self.0.borrow_mut() {
+            driver.handle(clock::now(), input);
+            driver.drain(clock::now());
+            driver.tell_state(clock::now());
+            driver.set_timer();
+        }
+    }
+
+    fn reporter(
+        &self,
+        connection: ConnectionId,
+        channel: Channel,
+    ) -> impl Fn(ChannelEvent) + Clone + use<> {
+        let worker = self.clone();
+        move |event| worker.handle(Input::Channel { connection, channel, event })
+    }
+}
+
+impl Driver {
+    /// Opens what the profile keeps, enters the room, and gives its link.
+    async fn start(
+        worker: &Worker,
+        link: Option<String>,
+        options: PeerOptions,
+    ) -> Result<String, String> {
+        // A bad link shows before anything is touched.
+        let link: Option<InviteLink> = link
+            .map(|link| link.parse())
+            .transpose()
+            .map_err(|error: protocol::invite::InviteError| error.to_string())?;
+        let root = profile::root().await;
+        let key = profile::device_key(root.as_ref()).await;
+        let InviteLink { server, invite } = match link {
+            Some(link) => link,
+            None => {
+                let server = options.server.as_deref().unwrap_or_default();
+                let invite = Invite::new(profile::random(), &key.public());
+                // One place decides what an address of a server is.
+                invite
+                    .to_link(server)
+                    .parse()
+                    .map_err(|error: protocol::invite::InviteError| error.to_string())?
+            }
+        };
+        let store = match &root {
+            Some(root) => {
+                profile::erase_old_stores(root.clone(), invite.room_id());
+                profile::take_store(root, invite.room_id()).await
+            }
+            None => None,
+        };
+        let respond: Rc<dyn Fn(StorageResponse)> = {
+            let worker = worker.clone();
+            Rc::new(move |response| worker.handle(Input::Storage(response)))
+        };
+        let reader = Reader::new(respond.clone());
+        let name = options.name.filter(|name| !name.trim().is_empty());
+        let name = name.unwrap_or_else(|| DEFAULT_NAME.to_owned());
+        let invite_link = invite.to_link(&server);
+        let config = Config {
+            invite,
+            key,
+            name: name.clone(),
+            seed: profile::random(),
+            limits: Limits {
+                upload: options.upload_limit,
+                download: options.download_limit,
+                ..Limits::default()
+            },
+        };
+        let mut swarm = Swarm::new(clock::now(), config);
+        swarm.join(clock::now());
+        let driver = Self {
+            worker: worker.clone(),
+            swarm,
+            server,
+            name,
+            invite_link: invite_link.clone(),
+            signaling: None,
+            lanes: BTreeMap::new(),
+            on_disk: store.is_some(),
+            storage: Storage::new(store, reader.clone(), respond),
+            reader,
+            sources: BTreeMap::new(),
+            received: BTreeMap::new(),
+            hashes: BTreeMap::new(),
+            server_state: ServerState::Connecting,
+            server_message: None,
+            available: None,
+            timer: Timer::new(worker),
+            changed: true,
+            told_state: None,
+        };
+        driver.estimate();
+        worker.0.replace(Some(driver));
+        Ok(invite_link)
+    }
+
+    fn handle(&mut self, now: Instant, input: Input) {
+        self.changed = true;
+        match input {
+            Input::Call { call, command } => {
+                let answer = self.handle_command(now, command);
+                // What the command brought about is done before the caller goes on.
+                self.drain(now);
+                reply(call, answer);
+            }
+            Input::Report { connection, report } => self.handle_report(now, connection, report),
+            Input::Channel { connection, channel, event } => {
+                self.handle_channel(now, connection, channel, event);
+            }
+            Input::Signaling(event) => self.handle_signaling(now, event),
+            Input::Storage(response) => self.swarm.handle_storage(now, response),
+            Input::Saved { share, result } => {
+                let received = self.received.entry(share).or_default();
+                received.saved = result.is_ok();
+                received.error = result.err();
+                if let Some(message) = &received.error {
+                    post(&ToWindow::Event(api::PeerEvent {
+                        kind: api::EventKind::Failed,
+                        share: Some(share.to_string()),
+                        peer: None,
+                        name: None,
+                        message: Some(message.clone()),
+                    }));
+                }
+            }
+            Input::Available(available) => self.available = available,
+            Input::Wake => {
+                self.timer.fired();
+                if self.swarm.poll_timeout().is_some_and(|timeout| timeout <= now) {
+                    self.swarm.handle_timeout(now);
+                }
+            }
+        }
+    }
+
+    fn handle_command(&mut self, now: Instant, command: Command) -> Result<JsValue, String> {
+        let done = |result: Result<(), protocol::swarm::NoSuchShare>| {
+            result.map(|()| JsValue::UNDEFINED).map_err(|error| error.to_string())
+        };
+        match command {
+            Command::Start { .. } => Err("it has started already".to_owned()),
+            Command::Share { files } => self.share(now, files).map(JsValue::from),
+            Command::Receive { share, directory } => {
+                let share = parse(&share)?;
+                let result = self.swarm.receive(now, share);
+                if result.is_ok() {
+                    self.received.insert(share, Received { directory, ..Received::default() });
+                }
+                done(result)
+            }
+            Command::Stop { share, discard } => done(self.swarm.stop(now, parse(&share)?, discard)),
+            Command::Unshare { share } => {
+                let share = parse(&share)?;
+                let result = self.swarm.stop(now, share, false);
+                if result.is_ok() {
+                    self.sources.remove(&share);
+                }
+                done(result)
+            }
+            Command::Blob { share } => {
+                let finished = self.storage.finished(parse(&share)?);
+                let finished = finished.ok_or("the share is not complete yet")?;
+                let blob = save::saveable(&finished);
+                let blob = blob.map_err(|thrown| crate::error::message(&thrown))?;
+                Ok(wire::to_js(&blob))
+            }
+            Command::Saved { share } => {
+                let received = self.received.entry(parse(&share)?).or_default();
+                (received.saved, received.error) = (true, None);
+                Ok(JsValue::UNDEFINED)
+            }
+            Command::SetLimits(api::Limits { upload, download }) => {
+                let limits = Limits { upload, download, ..Limits::default() };
+                self.swarm.set_limits(now, limits);
+                Ok(JsValue::UNDEFINED)
+            }
+            Command::Leave => {
+                self.swarm.leave(now);
+                self.drain(now);
+                self.signaling = None;
+                self.lanes.clear();
+                Ok(JsValue::UNDEFINED)
+            }
+        }
+    }
+
+    fn share(&mut self, now: Instant, files: Vec<SharedFile>) -> Result<String, String> {
+        let mut entries = Vec::with_capacity(files.len());
+        let mut by_path = BTreeMap::new();
+        for SharedFile { path, file } in files {
+            let could_not = |error| format!("could not share {path}: {error}");
+            let share_path = SharePath::new(&path).map_err(could_not)?;
+            let (kind, modified_ms) = match &file {
+                Some(file) => (
+                    EntryKind::File { size: file.size() as u64 },
+                    Some(file.last_modified() as i64),
+                ),
+                None => (EntryKind::Directory, None),
+            };
+            entries.push(Entry { path: share_path, kind, modified_ms });
+            if let Some(file) = file {
+                by_path.insert(path, file);
+            }
+        }
+        let manifest =
+            Manifest::new(self.swarm.public_key(), entries).map_err(|error| error.to_string())?;
+        let files =
+            manifest.files().filter_map(|(_, entry)| by_path.remove(entry.path.as_str())).collect();
+        let share = self.swarm.share(now, manifest).map_err(|error| error.to_string())?;
+        self.sources.insert(share, files);
+        Ok(share.to_string())
+    }
+
+    fn handle_signaling(&mut self, now: Instant, event: SignalingEvent) {
+        if matches!(event, SignalingEvent::Closed { .. }) {
+            self.signaling = None;
+        }
+        self.swarm.handle_signaling(now, event);
+    }
+
+    fn handle_report(&mut self, now: Instant, id: ConnectionId, report: ConnectionReport) {
+        // What comes for a connection that was closed meanwhile is late.
+        let Some(lane) = self.lanes.get_mut(&id) else { return };
+        let told = match report {
+            ConnectionReport::Channels { control, blocks } => lane.set_channels([
+                DataChannel::transferred(control, self.worker.reporter(id, Channel::Control)),
+                DataChannel::transferred(blocks, self.worker.reporter(id, Channel::Blocks)),
+            ]),
+            ConnectionReport::ChannelsStay => {
+                let request: Rc<dyn Fn(wire::ConnectionRequest)> =
+                    Rc::new(move |request| post_connection(id, request));
+                lane.set_channels([
+                    DataChannel::stand_in(Channel::Control, request.clone()),
+                    DataChannel::stand_in(Channel::Blocks, request),
+                ])
+            }
+            ConnectionReport::Secured { max_message_size, local, remote } => {
+                lane.set_secured(Opened {
+                    max_message_size: max_message_size as usize,
+                    local_fingerprint: Fingerprint(local),
+                    remote_fingerprint: Fingerprint(remote),
+                })
+            }
+            ConnectionReport::LocalDescription(wire::Description { offer, sdp }) => {
+                let description =
+                    if offer { Description::Offer(sdp) } else { Description::Answer(sdp) };
+                vec![Told::Event(ConnectionEvent::LocalDescription(description))]
+            }
+            ConnectionReport::LocalCandidate(candidate) => {
+                let candidate = candidate.map(|it| Candidate {
+                    candidate: it.candidate,
+                    sdp_mid: it.sdp_mid,
+                    sdp_mline_index: it.sdp_mline_index,
+                });
+                vec![Told::Event(ConnectionEvent::LocalCandidate(candidate))]
+            }
+            ConnectionReport::State(state) => {
+                vec![Told::Event(ConnectionEvent::State(match state {
+                    wire::ConnectionState::Connected => ConnectionState::Connected,
+                    wire::ConnectionState::Disconnected => ConnectionState::Disconnected,
+                    wire::ConnectionState::Failed => ConnectionState::Failed,
+                }))]
+            }
+            ConnectionReport::Path { kind, round_trip_ms } => {
+                let kind = match kind {
+                    api::PathKind::Lan => PathKind::Lan,
+                    api::PathKind::Direct => PathKind::Direct,
+                    api::PathKind::Relayed => PathKind::Relayed,
+                };
+                let round_trip = round_trip_ms.filter(|ms| (0.0..1e9).contains(ms));
+                let round_trip = round_trip.map(|ms| Duration::from_secs_f64(ms / 1e3));
+                vec![Told::Event(ConnectionEvent::Path(Path { kind, round_trip }))]
+            }
+            ConnectionReport::Closed { reason } => return self.closed(now, id, reason),
+            ConnectionReport::ChannelOpened { channel } => {
+                return self.handle_channel(now, id, channel_of(channel), ChannelEvent::Open);
+            }
+            ConnectionReport::ChannelClosed { channel } => {
+                return self.handle_channel(now, id, channel_of(channel), ChannelEvent::Closed);
+            }
+            ConnectionReport::Message { channel, data } => {
+                let event = ChannelEvent::Message(data);
+                return self.handle_channel(now, id, channel_of(channel), event);
+            }
+            ConnectionReport::BufferedAmount { channel, sent, buffered } => {
+                let channel = channel_of(channel);
+                if let Some(it) = lane.channel(channel) {
+                    it.note_buffered_amount(sent, buffered);
+                }
+                return self.handle_channel(now, id, channel, ChannelEvent::BufferedAmount);
+            }
+        };
+        self.tell_core(now, id, told);
+    }
+
+    fn handle_channel(
+        &mut self,
+        now: Instant,
+        id: ConnectionId,
+        channel: Channel,
+        event: ChannelEvent,
+    ) {
+        let Some(lane) = self.lanes.get_mut(&id) else { return };
+        match event {
+            ChannelEvent::Open => {
+                let told = lane.set_open(channel);
+                self.tell_core(now, id, told);
+            }
+            ChannelEvent::Message(data) => match lane.receive(channel, &data) {
+                Ok(Some(bytes)) => self.swarm.handle_message(now, id, channel, &bytes),
+                Ok(None) => {}
+                Err(reason) => self.closed(now, id, reason.to_owned()),
+            },
+            ChannelEvent::BufferedAmount => {
+                if let Some(it) = lane.channel(channel) {
+                    let amount = it.buffered_amount();
+                    self.swarm.handle_buffered_amount(now, id, channel, amount);
+                }
+            }
+            ChannelEvent::Closed => {
+                self.closed(now, id, "the other side closed the channel".to_owned());
+            }
+        }
+    }
+
+    fn closed(&mut self, now: Instant, id: ConnectionId, reason: String) {
+        if self.lanes.get_mut(&id).is_some_and(Lane::close) {
+            self.swarm.handle_connection(now, id, ConnectionEvent::Closed { reason });
+        }
+    }
+
+    fn tell_core(&mut self, now: Instant, id: ConnectionId, told: Vec<Told>) {
+        for told in told {
+            match told {
+                Told::Event(event) => self.swarm.handle_connection(now, id, event),
+                Told::Message(channel, bytes) => {
+                    self.swarm.handle_message(now, id, channel, &bytes);
+                }
+            }
+        }
+    }
+
+    /// Does everything that the core asks for.
+    fn drain(&mut self, now: Instant) {
+        loop {
+            let mut idle = true;
+            while let Some(request) = self.swarm.poll_signaling() {
+                idle = false;
+                self.do_signaling(now, request);
+            }
+            // Before connections, so that a goodbye is sent before its connection is closed.
+            while let Some(transmit) = self.swarm.poll_transmit(now) {
+                idle = false;
+                let (id, channel) = (transmit.connection, transmit.channel);
+                let lane = self.lanes.get_mut(&id);
+                match lane.and_then(|lane| lane.send(channel, &transmit.bytes)) {
+                    Some(amount) => self.swarm.handle_buffered_amount(now, id, channel, amount),
+                    None => self.closed(now, id, "the channel is closed".to_owned()),
+                }
+            }
+            while let Some(request) = self.swarm.poll_connection() {
+                idle = false;
+                self.do_connection(request);
+            }
+            while let Some(request) = self.swarm.poll_storage() {
+                idle = false;
+                self.do_storage(request);
+            }
+            while let Some(event) = self.swarm.poll_event() {
+                idle = false;
+                self.note_event(&event);
+                post(&ToWindow::Event(view::event(&event)));
+            }
+            if idle {
+                break;
+            }
+        }
+    }
+
+    fn do_signaling(&mut self, now: Instant, request: SignalingRequest) {
+        match request {
+            SignalingRequest::Open => {
+                // A socket from before goes silent first: what it says must not count for this one.
+                self.signaling = None;
+                let worker = self.worker.clone();
+                let report = move |event| worker.handle(Input::Signaling(event));
+                match Signaling::open(&self.server, report) {
+                    Ok(signaling) => self.signaling = Some(signaling),
+                    Err(reason) => {
+                        self.swarm.handle_signaling(now, SignalingEvent::Closed { reason });
+                    }
+                }
+            }
+            SignalingRequest::Send(message) => {
+                if let Some(signaling) = &self.signaling {
+                    signaling.send(&message);
+                }
+            }
+            SignalingRequest::Close => self.signaling = None,
+        }
+    }
+
+    fn do_connection(&mut self, request: ConnectionRequest) {
+        let id = request.connection();
+        let request = match request {
+            ConnectionRequest::Open { role, ice_servers, .. } => {
+                self.lanes.insert(id, Lane::default());
+                let ice_servers = ice_servers
+                    .into_iter()
+                    .map(|it| wire::IceServer {
+                        urls: it.urls,
+                        username: it.username,
+                        credential: it.credential,
+                    })
+                    .collect();
+                wire::ConnectionRequest::Open { offer: role == Role::Offerer, ice_servers }
+            }
+            ConnectionRequest::SetRemoteDescription { description, .. } => {
+                let offer = matches!(description, Description::Offer(_));
+                let sdp = description.sdp().to_owned();
+                wire::ConnectionRequest::SetRemoteDescription(wire::Description { offer, sdp })
+            }
+            ConnectionRequest::AddCandidate { candidate, .. } => {
+                wire::ConnectionRequest::AddCandidate(candidate.map(|it| wire::Candidate {
+                    candidate: it.candidate,
+                    sdp_mid: it.sdp_mid,
+                    sdp_mline_index: it.sdp_mline_index,
+                }))
+            }
+            ConnectionRequest::RestartIce { .. } => wire::ConnectionRequest::RestartIce,
+            ConnectionRequest::Close { .. } => {
+                // Its channels close here; the window lets them send what they hold.
+                self.lanes.remove(&id);
+                wire::ConnectionRequest::Close
+            }
+        };
+        post_connection(id, request);
+    }
+
+    fn do_storage(&mut self, request: StorageRequest) {
+        match request {
+            StorageRequest::Read { read, share, span } if self.sources.contains_key(&share) => {
+                let files = &self.sources[&share];
+                let file = files.get(span.file.0 as usize);
+                let file = file.expect("the core reads files of the manifest it was given");
+                self.reader.read(read, file, span.file_offset, span.length);
+            }
+            request => self.storage.handle(request),
+        }
+    }
+
+    fn note_event(&mut self, event: &Event) {
+        match event {
+            Event::Joined { .. } => {
+                (self.server_state, self.server_message) = (ServerState::Connected, None);
+            }
+            Event::ServerLost { reason, .. } => {
+                self.server_state = ServerState::Lost;
+                self.server_message = Some(reason.clone());
+            }
+            Event::Refused { message, .. } => {
+                self.server_state = ServerState::Refused;
+                self.server_message = Some(format!("the server refused: {message}"));
+            }
+            Event::Completed { share } => {
+                self.write_out(*share);
+                self.estimate();
+            }
+            Event::ShareAdded { .. } | Event::Failed { .. } => self.estimate(),
+            Event::ShareRemoved { share } => {
+                self.hashes.retain(|(of, _), _| of != share);
+            }
+            _ => {}
+        }
+    }
+
+    /// Writes a complete share into the directory that was picked for it, if one was.
+    fn write_out(&self, share: ShareId) {
+        let directory = self.received.get(&share).and_then(|it| it.directory.clone());
+        if let (Some(directory), Some(finished)) = (directory, self.storage.finished(share)) {
+            let worker = self.worker.clone();
+            spawn_local(async move {
+                let result = save::into_directory(&finished, &directory).await;
+                worker.handle(Input::Saved { share, result });
+            });
+        }
+    }
+
+    /// Asks the browser how much can still be stored.
+    fn estimate(&self) {
+        let worker = self.worker.clone();
+        spawn_local(async move {
+            let available = profile::available().await;
+            worker.handle(Input::Available(available));
+        });
+    }
+
+    fn tell_state(&mut self, now: Instant) {
+        if !self.changed || self.told_state.is_some_and(|told| now - told < STATE_INTERVAL) {
+            return;
+        }
+        (self.changed, self.told_state) = (false, Some(now));
+        let state = self.state();
+        post(&ToWindow::State(wire::to_js(&state)));
+    }
+
+    fn state(&mut self) -> State {
+        let mut shares = Vec::new();
+        for view in self.swarm.shares() {
+            let id = view.id;
+            let received = self.received.get(&id);
+            let saved = received.is_some_and(|it| it.saved);
+            let error = received.and_then(|it| it.error.as_deref());
+            let (hashes, swarm) = (&mut self.hashes, &self.swarm);
+            shares.push(view::share(view, saved, error, |file| {
+                if let Some(known) = hashes.get(&(id, file)) {
+                    return Some(known.clone());
+                }
+                let hash = swarm.file_hash(id, file)?.to_string();
+                hashes.insert((id, file), hash.clone());
+                Some(hash)
+            }));
+        }
+        State {
+            server: self.server_state,
+            server_message: self.server_message.clone(),
+            peer_id: self.swarm.peer_id().map(|id| id.to_string()),
+            name: self.name.clone(),
+            invite_link: self.invite_link.clone(),
+            peers: self.swarm.peers().map(view::peer).collect(),
+            shares,
+            storage: if self.on_disk { api::Storage::Disk } else { api::Storage::Memory },
+            available: self.available,
+        }
+    }
+
+    fn set_timer(&mut self) {
+        let state_due = self.told_state.filter(|_| self.changed).map(|told| told + STATE_INTERVAL);
+        let wake = [self.swarm.poll_timeout(), state_due].into_iter().flatten().min();
+        if let Some(wake) = wake {
+            self.timer.wake_at(wake);
+        }
+    }
+}
+
+/// Wakes the driver up. A wake-up that is not needed any more comes all the same: it does no harm.
+struct Timer {
+    on_timeout: Closure<dyn FnMut()>,
+    set: Cell<Option<(i32, Instant)>>,
+}
+
+impl Timer {
+    fn new(worker: &Worker) -> Self {
+        let worker = worker.clone();
+        let on_timeout = Closure::new(move || worker.handle(Input::Wake));
+        Self { on_timeout, set: Cell::new(None) }
+    }
+
+    fn fired(&self) {
+        self.set.set(None);
+    }
+
+    /// Wakes up at `wake` or before.
+    fn wake_at(&self, wake: Instant) {
+        let scope: WorkerGlobalScope = js_sys::global().unchecked_into();
+        if let Some((timer, at)) = self.set.get() {
+            if at <= wake {
+                return;
+            }
+            scope.clear_timeout_with_handle(timer);
+        }
+        let wait = wake.saturating_since(clock::now()).as_micros().div_ceil(1_000);
+        let wait = i32::try_from(wait).unwrap_or(i32::MAX);
+        let timer = scope.set_timeout_with_callback_and_timeout_and_arguments_0(
+            self.on_timeout.as_ref().unchecked_ref(),
+            wait,
+        );
+        self.set.set(timer.ok().map(|timer| (timer, wake)));
+    }
+}
+
+fn channel_of(id: u16) -> Channel {
+    if id == protocol::io::CONTROL_CHANNEL_ID { Channel::Control } else { Channel::Blocks }
+}
+
+fn parse(share: &str) -> Result<ShareId, String> {
+    share.parse().map_err(|_| protocol::swarm::NoSuchShare.to_string())
+}
+
+fn reply(call: u32, answer: Result<JsValue, String>) {
+    let (error, value) = match answer {
+        Ok(value) => (None, value),
+        Err(sentence) => (Some(sentence), JsValue::UNDEFINED),
+    };
+    post(&ToWindow::Reply { call, error, value });
+}
+
+fn post_connection(connection: ConnectionId, request: wire::ConnectionRequest) {
+    post(&ToWindow::Connection { connection: connection.0, request });
+}
+
+fn post(message: &ToWindow) {
+    // Refused only for what cannot be cloned, and all of `wire` can.
+    let _ = scope().post_message(&wire::to_js(message));
+}
+
+fn scope() -> DedicatedWorkerGlobalScope {
+    js_sys::global().unchecked_into()
+}

@@ -1,0 +1,216 @@
+//! Finished shares on their way out: as a blob for a download, or as files in a picked directory.
+
+use std::collections::BTreeSet;
+
+use js_sys::{Array, Uint8Array};
+use protocol::manifest::{Entry, EntryKind};
+use protocol::names::safe_component;
+use protocol::piece::{FileIndex, Geometry};
+use serde::{Deserialize, Serialize};
+use wasm_bindgen::{JsCast, JsValue};
+use wasm_bindgen_futures::JsFuture;
+use web_sys::{Blob, BlobPropertyBag, FileSystemDirectoryHandle, FileSystemWritableFileStream};
+
+use crate::storage::Finished;
+use crate::zip::{Content, Member, ZipWriter};
+use crate::{error, opfs, source};
+
+/// A blob with the name it should be saved under.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct SaveableBlob {
+    #[serde(with = "serde_wasm_bindgen::preserve")]
+    blob: Blob,
+    name: String,
+}
+
+/// One file as it is, anything else as a ZIP. Made of slices: nothing is read.
+pub(crate) fn saveable(finished: &Finished) -> Result<SaveableBlob, JsValue> {
+    let manifest = &finished.manifest;
+    let title = manifest.title();
+    let title = safe_component(&title);
+    if let [entry] = manifest.entries()
+        && let EntryKind::File { size } = entry.kind
+        && entry.path.components().count() == 1
+    {
+        let blob = source::slice(&finished.payload, 0, size)?;
+        return Ok(SaveableBlob { blob, name: title.into_owned() });
+    }
+    let parts = Array::new();
+    let mut zip = ZipWriter::default();
+    let mut taken = BTreeSet::new();
+    let mut files = manifest.files();
+    for entry in manifest.entries() {
+        // Names that only safety made equal stay apart.
+        let path = safe_path(entry);
+        let mut numbers = (0..).map(|i| numbered(&path, i));
+        let path = numbers.find(|path| !taken.contains(path)).unwrap_or_default();
+        let (content, bytes) = match entry.kind {
+            EntryKind::Directory => (Content::Directory, None),
+            EntryKind::File { size } => {
+                let (file, _) =
+                    files.next().expect("every entry that is a file is among the files");
+                let crc32 = crc32(manifest.geometry(), file, &finished.crcs);
+                let offset = manifest.geometry().payload_offset(file);
+                let bytes = source::slice(&finished.payload, offset, size)?;
+                (Content::File { size, crc32 }, Some(bytes))
+            }
+        };
+        let header = zip.member(&Member { path: &path, content, modified_ms: entry.modified_ms });
+        taken.insert(path);
+        parts.push(&Uint8Array::from(header.as_slice()));
+        if let Some(bytes) = bytes {
+            parts.push(&bytes);
+        }
+    }
+    parts.push(&Uint8Array::from(zip.finish().as_slice()));
+    let options = BlobPropertyBag::new();
+    options.set_type("application/zip");
+    let blob = Blob::new_with_blob_sequence_and_options(&parts, &options)?;
+    Ok(SaveableBlob { blob, name: format!("{title}.zip") })
+}
+
+/// Writes all files and directories into a picked directory. What is there already is kept: the new
+/// gets another name. An error is a sentence that says how far it came.
+pub(crate) async fn into_directory(
+    finished: &Finished,
+    directory: &FileSystemDirectoryHandle,
+) -> Result<(), String> {
+    let mut files = finished.manifest.files();
+    // The folder of the share and what it is called here; entries of one folder follow each other.
+    let mut folder: Option<(&str, String)> = None;
+    for entry in finished.manifest.entries() {
+        let offset = match entry.kind {
+            EntryKind::Directory => None,
+            EntryKind::File { size } => {
+                let (file, _) =
+                    files.next().expect("every entry that is a file is among the files");
+                Some((finished.manifest.geometry().payload_offset(file), size))
+            }
+        };
+        let written = async {
+            let mut names = entry.path.components().map(safe_component);
+            let last = names.next_back().unwrap_or_default();
+            let mut parent = directory.clone();
+            if let (Some(top), Some(name)) = (entry.path.components().next(), names.next()) {
+                let given = match &folder {
+                    Some((of, given)) if *of == top => given.clone(),
+                    _ => free_name(directory, &name).await?,
+                };
+                parent = opfs::directory(&parent, &given, true).await?;
+                folder = Some((top, given));
+            }
+            for name in names {
+                parent = opfs::directory(&parent, &name, true).await?;
+            }
+            let name = free_name(&parent, &last).await?;
+            match offset {
+                None => opfs::directory(&parent, &name, true).await.map(drop),
+                Some((offset, size)) => {
+                    let bytes = source::slice(&finished.payload, offset, size)?;
+                    write_file(&parent, &name, &bytes).await
+                }
+            }
+        };
+        let written: Result<(), JsValue> = written.await;
+        written.map_err(|thrown| {
+            format!("could not write {}: {}", entry.path, error::message(&thrown))
+        })?;
+    }
+    Ok(())
+}
+
+async fn write_file(
+    parent: &FileSystemDirectoryHandle,
+    name: &str,
+    bytes: &Blob,
+) -> Result<(), JsValue> {
+    let handle = opfs::file(parent, name, true).await?;
+    let stream: FileSystemWritableFileStream =
+        JsFuture::from(handle.create_writable()).await?.unchecked_into();
+    JsFuture::from(stream.write_with_blob(bytes)?).await?;
+    JsFuture::from(stream.close()).await?;
+    let (written, wanted) = (opfs::snapshot(&handle).await?.size(), bytes.size());
+    if written != wanted {
+        return Err(error::to_js(&format!("{written} of {wanted} bytes were written")));
+    }
+    Ok(())
+}
+
+/// The name itself, or a numbered one if there is something of that name. The file system is asked
+/// rather than names compared: some take `A` and `a` for one.
+async fn free_name(parent: &FileSystemDirectoryHandle, name: &str) -> Result<String, JsValue> {
+    for i in 0u32.. {
+        let candidate = numbered(name, i);
+        match opfs::file(parent, &candidate, false).await {
+            Ok(_) => {}
+            Err(thrown) if error::name(&thrown) == "NotFoundError" => return Ok(candidate),
+            // A directory.
+            Err(thrown) if error::name(&thrown) == "TypeMismatchError" => {}
+            Err(thrown) => return Err(thrown),
+        }
+    }
+    unreachable!("there are more numbers than files")
+}
+
+/// The path of an entry with every name made safe.
+fn safe_path(entry: &Entry) -> String {
+    entry.path.components().map(safe_component).collect::<Vec<_>>().join("/")
+}
+
+/// `name (1).ext` for 1 and so on, the path itself for 0.
+fn numbered(path: &str, number: u32) -> String {
+    if number == 0 {
+        return path.to_owned();
+    }
+    let name_at = path.rfind('/').map_or(0, |slash| slash + 1);
+    // A name that begins with its only dot has no extension.
+    let dot = path[name_at..].rfind('.').filter(|&dot| dot > 0);
+    let (stem, extension) = path.split_at(dot.map_or(path.len(), |dot| name_at + dot));
+    format!("{stem} ({number}){extension}")
+}
+
+/// The CRC-32 of a file from those of its pieces.
+fn crc32(geometry: &Geometry, file: FileIndex, crcs: &[u32]) -> u32 {
+    let mut whole = crc32fast::Hasher::new();
+    for piece in geometry.pieces_of(file) {
+        let crc32 = crcs.get(piece.0 as usize).copied().unwrap_or(0);
+        let length = u64::from(geometry.length(piece));
+        whole.combine(&crc32fast::Hasher::new_with_initial_len(crc32, length));
+    }
+    whole.finalize()
+}
+
+#[cfg(test)]
+mod tests {
+    use protocol::piece::MIN_PIECE_SIZE;
+
+    use super::*;
+
+    #[test]
+    fn the_checksum_of_a_file_is_made_of_those_of_its_pieces() {
+        let data: Vec<u8> = (0..600_000u32).map(|i| (i * 7 >> 3) as u8).collect();
+        let sizes = [5, 0, 599_995];
+        let geometry = Geometry::new(MIN_PIECE_SIZE, sizes).unwrap();
+        let crcs: Vec<u32> = (0..geometry.pieces())
+            .map(|i| {
+                let span = geometry.span(protocol::piece::PieceIndex(i)).unwrap();
+                let start = span.payload_offset as usize;
+                crc32fast::hash(&data[start..start + span.length as usize])
+            })
+            .collect();
+        let mut start = 0;
+        for (i, size) in (0..).zip(sizes) {
+            let bytes = &data[start..start + size as usize];
+            assert_eq!(crc32(&geometry, FileIndex(i), &crcs), crc32fast::hash(bytes));
+            start += size as usize;
+        }
+    }
+
+    #[test]
+    fn numbers_go_before_the_extension() {
+        assert_eq!(numbered("a.txt", 0), "a.txt");
+        assert_eq!(numbered("a.txt", 2), "a (2).txt");
+        assert_eq!(numbered("x/.hidden", 1), "x/.hidden (1)");
+        assert_eq!(numbered("folder.d/b", 1), "folder.d/b (1)");
+    }
+}

@@ -1,0 +1,174 @@
+//! How the core's views and events look to embedders ([`crate::api`]).
+
+use protocol::event::{CloseReason, Event, PeerView, ShareState as CoreState, ShareView, Waiting};
+use protocol::io::PathKind as CorePath;
+use protocol::manifest::EntryKind;
+use protocol::piece::FileIndex;
+
+use crate::api::{
+    EventKind, FileInfo, MAX_FILES_TOLD, PathKind, PeerEvent, PeerInfo, ShareInfo, ShareState,
+    SourceInfo, Waiting as ApiWaiting,
+};
+
+/// A peer as embedders see it.
+pub(crate) fn peer(view: PeerView) -> PeerInfo {
+    let path = view.path;
+    PeerInfo {
+        id: view.id.to_string(),
+        name: view.name,
+        key: view.key.map(|key| key.short()),
+        connected: view.connected,
+        is_creator: view.is_creator,
+        path: path.map(|path| path_kind(path.kind)),
+        round_trip_ms: path.and_then(|path| path.round_trip).map(|time| time.as_secs_f64() * 1e3),
+        sent: view.sent,
+        received: view.received,
+    }
+}
+
+/// A share as embedders see it; `hash` gives the hash of a file if it is known, `saved` and
+/// `save_error` are what became of saving it.
+pub(crate) fn share(
+    view: ShareView,
+    saved: bool,
+    save_error: Option<&str>,
+    mut hash: impl FnMut(FileIndex) -> Option<String>,
+) -> ShareInfo {
+    let manifest = &view.manifest;
+    let directories =
+        manifest.entries().iter().filter(|entry| entry.kind == EntryKind::Directory).count();
+    let (state, waiting, error) = match &view.state {
+        CoreState::Shared => (ShareState::Shared, None, None),
+        CoreState::Available => (ShareState::Available, None, None),
+        CoreState::Opening => (ShareState::Opening, None, None),
+        CoreState::Receiving { waiting } => (ShareState::Receiving, *waiting, None),
+        CoreState::Finishing => (ShareState::Finishing, None, None),
+        CoreState::Complete => (ShareState::Complete, None, None),
+        CoreState::Failed(reason) => (ShareState::Failed, None, Some(reason.to_string())),
+    };
+    let files = manifest.files().take(MAX_FILES_TOLD).map(|(file, entry)| FileInfo {
+        path: entry.path.to_string(),
+        size: entry.size(),
+        hash: hash(file),
+    });
+    ShareInfo {
+        id: view.id.to_string(),
+        title: manifest.title(),
+        file_count: manifest.geometry().files(),
+        directory_count: count(directories),
+        total: manifest.total(),
+        state,
+        waiting: waiting.map(|waiting| match waiting {
+            Waiting::Source => ApiWaiting::Source,
+            Waiting::Silence => ApiWaiting::Silence,
+        }),
+        error: error.or_else(|| save_error.map(str::to_owned)),
+        saved,
+        have: view.have,
+        fetched: view.fetched,
+        reused: view.reused,
+        wasted: view.wasted,
+        uploaded: view.uploaded,
+        rate: view.rate,
+        holders: count(view.holders),
+        full_holders: count(view.full_holders),
+        receivers: count(view.receivers),
+        sources: view
+            .sources
+            .iter()
+            .map(|source| SourceInfo {
+                peer: source.peer.to_string(),
+                name: source.name.clone(),
+                bytes: source.bytes,
+            })
+            .collect(),
+        from_creator: view.from_creator,
+        pieces: manifest.geometry().pieces(),
+        files: files.collect(),
+    }
+}
+
+/// An event as embedders see it.
+pub(crate) fn event(event: &Event) -> PeerEvent {
+    let mut told =
+        PeerEvent { kind: kind(event), share: None, peer: None, name: None, message: None };
+    match event {
+        Event::Joined { peer } | Event::PeerConnected { peer } => {
+            told.peer = Some(peer.to_string());
+        }
+        Event::ServerLost { reason, .. } => told.message = Some(reason.clone()),
+        Event::Refused { message, .. } => {
+            told.message = Some(format!("the server refused: {message}"));
+        }
+        Event::PeerGone { peer, name, reason } => {
+            told.peer = Some(peer.to_string());
+            told.name = Some(name.clone());
+            told.message = Some(close_reason(*reason).to_owned());
+        }
+        Event::ShareAdded { share }
+        | Event::ShareRemoved { share }
+        | Event::Completed { share } => told.share = Some(share.to_string()),
+        Event::Failed { share, reason } => {
+            told.share = Some(share.to_string());
+            told.message = Some(reason.to_string());
+        }
+        Event::Received { share, peer } => {
+            told.share = Some(share.to_string());
+            told.peer = Some(peer.to_string());
+        }
+        Event::Banned { peer, name, share, piece, .. } => {
+            told.peer = Some(peer.to_string());
+            told.name = Some(name.clone());
+            told.share = Some(share.to_string());
+            told.message = Some(format!(
+                "piece {} from {name} was wrong; nothing of it was kept, and {name} is shut out",
+                piece.0
+            ));
+        }
+    }
+    told
+}
+
+fn kind(event: &Event) -> EventKind {
+    match event {
+        Event::Joined { .. } => EventKind::Joined,
+        Event::ServerLost { .. } => EventKind::ServerLost,
+        Event::Refused { .. } => EventKind::Refused,
+        Event::PeerConnected { .. } => EventKind::PeerConnected,
+        Event::PeerGone { .. } => EventKind::PeerGone,
+        Event::ShareAdded { .. } => EventKind::ShareAdded,
+        Event::ShareRemoved { .. } => EventKind::ShareRemoved,
+        Event::Completed { .. } => EventKind::Completed,
+        Event::Failed { .. } => EventKind::Failed,
+        Event::Received { .. } => EventKind::Received,
+        Event::Banned { .. } => EventKind::Banned,
+    }
+}
+
+fn close_reason(reason: CloseReason) -> &'static str {
+    match reason {
+        CloseReason::Left => "left the room",
+        CloseReason::ConnectionLost => "the connection broke",
+        CloseReason::Unreachable => "no connection came about; a firewall may be in the way",
+        CloseReason::Version => "uses another version of Shoal; update and try again",
+        CloseReason::ProtocolViolation => "did not keep to the rules and was disconnected",
+        CloseReason::NotConfirmed => {
+            "could not prove that nobody sits in between; make a new invite"
+        }
+        CloseReason::Banned => "sent wrong bytes and is shut out",
+        CloseReason::Replaced => "connected anew",
+        CloseReason::TooManyConnections => "has as many connections as it wants",
+    }
+}
+
+fn path_kind(kind: CorePath) -> PathKind {
+    match kind {
+        CorePath::Lan => PathKind::Lan,
+        CorePath::Direct => PathKind::Direct,
+        CorePath::Relayed => PathKind::Relayed,
+    }
+}
+
+fn count(number: usize) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
+}
