@@ -12,7 +12,7 @@ use protocol::signaling::{
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::time::{Instant, interval, timeout};
+use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Message, WebSocketConfig};
@@ -98,6 +98,8 @@ async fn converse(
     membership: &Membership,
 ) -> Result<std::convert::Infallible, End> {
     let mut pings = interval(shared.options.timeouts.ping);
+    // After a send that took long, the client still has a whole interval to answer.
+    pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
     pings.tick().await; // The first is due at once.
     let mut heard = true;
     loop {

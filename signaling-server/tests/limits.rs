@@ -262,6 +262,7 @@ async fn a_slow_reader_is_dropped_and_others_do_not_notice() {
         sender.signal(slow_id, &envelope).await;
         sender.signal(quick.peer, &envelope).await;
         sent += 1;
+        assert!(sent < 10_000, "nobody was dropped");
         match quick.next().await {
             ServerMessage::Signal { .. } => {}
             ServerMessage::PeerLeft { peer } if peer == slow_id => break,
@@ -286,8 +287,11 @@ async fn a_slow_reader_that_wakes_up_learns_why_it_was_dropped() {
     let mut slow = Client::connect_narrow(server.address).await.join(ROOM).await;
     let _joined = sender.next().await;
     let envelope = [0; 16 << 10];
+    let mut sent = 0;
     while server.metric("shoal_sockets_ended_total{reason=\"too-slow\"}").await == 0 {
         sender.signal(slow.peer, &envelope).await;
+        sent += 1;
+        assert!(sent < 10_000, "nobody was dropped");
     }
     // All that was sent before the overflow is still whole.
     let last = loop {

@@ -196,13 +196,16 @@ impl Client {
 
     /// The next frame that is not a ping; `None` at the end of the connection.
     pub(crate) async fn frame(&mut self) -> Option<Message> {
-        loop {
-            match timeout(PATIENCE, self.socket.next()).await.expect("something happens") {
-                Some(Ok(Message::Ping(_))) => {}
-                Some(Ok(frame)) => return Some(frame),
-                Some(Err(_)) | None => return None,
+        let frame = async {
+            loop {
+                match self.socket.next().await {
+                    Some(Ok(Message::Ping(_))) => {}
+                    Some(Ok(frame)) => return Some(frame),
+                    Some(Err(_)) | None => return None,
+                }
             }
-        }
+        };
+        timeout(PATIENCE, frame).await.expect("something happens")
     }
 }
 
