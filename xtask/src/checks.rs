@@ -6,7 +6,8 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::Result;
-use crate::product::{self, PageProfile};
+use crate::page;
+use crate::product;
 use crate::run::{could_not_start, output, run, show};
 use crate::tally::Tally;
 use crate::wasm::{self, Toolchain};
@@ -46,7 +47,7 @@ pub(crate) fn test(workspace: &Workspace, selection: &Selection) -> Result {
         });
     }
     // Before anything that compiles the server, which embeds it.
-    let page = report.check("page", || product::page(workspace, PageProfile::Web));
+    let page = report.check("page", || page::build(workspace, page::Profile::Web));
     if everything {
         report.check("clippy", || {
             let mut cargo = workspace.cargo();

@@ -9,9 +9,11 @@
 
 mod apt;
 mod checks;
+mod page;
 mod product;
 mod run;
 mod setup;
+mod stamp;
 mod tally;
 mod wasm;
 mod workspace;
@@ -20,7 +22,6 @@ use std::env;
 use std::process::ExitCode;
 
 use crate::checks::Selection;
-use crate::product::PageProfile;
 use crate::setup::{Purpose, set_up};
 use crate::workspace::Workspace;
 
@@ -77,7 +78,7 @@ Build only the page, to target/page
 
   --debug   compile quickly and keep names for stack traces; far larger
 ",
-        run: page,
+        run: build_page,
     },
     Command {
         name: "bench",
@@ -171,12 +172,12 @@ fn build(workspace: &Workspace, arguments: &mut Arguments) -> Result {
     product::all(workspace)
 }
 
-fn page(workspace: &Workspace, arguments: &mut Arguments) -> Result {
+fn build_page(workspace: &Workspace, arguments: &mut Arguments) -> Result {
     let debug = arguments.flag("--debug");
     arguments.finish()?;
     set_up(workspace, Purpose::Serve)?;
-    let profile = if debug { PageProfile::Debug } else { PageProfile::Web };
-    product::page(workspace, profile)
+    let profile = if debug { page::Profile::Debug } else { page::Profile::Web };
+    page::build(workspace, profile)
 }
 
 fn bench(workspace: &Workspace, arguments: &mut Arguments) -> Result {

@@ -1,16 +1,12 @@
-//! What we build: the page, the server that carries it, and the command `shoal`.
+//! What we build for the host: the server, which carries the page, and the command `shoal`; and
+//! running the server. The page itself is built in `page`.
 
-use std::collections::BTreeSet;
-use std::ffi::OsString;
-use std::fs;
 use std::io::{self, BufRead, Write};
-use std::path::Path;
 use std::process::{Command, Stdio};
 
 use crate::Result;
+use crate::page;
 use crate::run::{could_not_start, run, show};
-use crate::setup::has_wasm_opt;
-use crate::wasm::Toolchain;
 use crate::workspace::Workspace;
 
 /// What is built and tested on the host; the page's crate holds parts that need no browser. One
@@ -18,49 +14,15 @@ use crate::workspace::Workspace;
 /// other features.
 pub(crate) const HOST: [&str; 3] = ["--workspace", "--exclude", "wasm-peer"];
 
-/// How the page is compiled.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum PageProfile {
-    /// Small and fast: what people get.
-    Web,
-    /// Quick to compile and with names in its stack traces.
-    Debug,
-}
-
-/// Builds the page to `target/page`.
-pub(crate) fn page(workspace: &Workspace, profile: PageProfile) -> Result {
-    let wasm = Toolchain::find(workspace)
-        .ok_or("the compiler for the browser is missing: run `cargo xtask setup`")?;
-    // Trunk is kept from the network below, and keeps cargo from it too.
-    run(workspace.cargo().args(["fetch", "--quiet"]))?;
-
-    let fresh = workspace.wasm_target().join("page");
-    let mut trunk = wasm.command(workspace, workspace.tools_bin().join("trunk"));
-    trunk.args(["build", "--offline", "--skip-version-check", "--dist"]);
-    trunk.arg(&fresh);
-    // "Release" is what Trunk calls running wasm-opt; the profile is named by itself.
-    let (name, release) = match profile {
-        PageProfile::Web => ("web", has_wasm_opt(workspace)),
-        PageProfile::Debug => ("dev", false),
-    };
-    trunk.arg(format!("--release={release}"));
-    trunk.args(["--cargo-profile", name]);
-    // Its own stack says nothing of what is wrong with ours.
-    trunk.env("RUST_BACKTRACE", "0");
-    run(&mut trunk)?;
-    mirror(&fresh, &workspace.page())
-        .map_err(|error| format!("could not put the page into target/page: {error}"))
-}
-
 /// Builds the page and the server that carries it.
 pub(crate) fn server(workspace: &Workspace) -> Result {
-    page(workspace, PageProfile::Web)?;
+    page::build(workspace, page::Profile::Web)?;
     run(workspace.cargo().args(["build", "--release", "-p", "signaling-server"]))
 }
 
 /// Builds `target/release/signaling-server`, page inside, and `target/release/shoal`.
 pub(crate) fn all(workspace: &Workspace) -> Result {
-    page(workspace, PageProfile::Web)?;
+    page::build(workspace, page::Profile::Web)?;
     host(workspace)
 }
 
@@ -115,44 +77,6 @@ fn address(line: &str) -> Option<String> {
     Some(url.replacen("//127.0.0.1:", "//localhost:", 1))
 }
 
-/// Makes `to` equal `from`, leaving files alone that already are: the server's build looks at
-/// their times.
-fn mirror(from: &Path, to: &Path) -> io::Result<()> {
-    fs::create_dir_all(to)?;
-    let mut wanted = BTreeSet::<OsString>::new();
-    for entry in fs::read_dir(from)? {
-        let entry = entry?;
-        let target = to.join(entry.file_name());
-        wanted.insert(entry.file_name());
-        if entry.file_type()?.is_dir() {
-            if target.is_file() {
-                fs::remove_file(&target)?;
-            }
-            mirror(&entry.path(), &target)?;
-            continue;
-        }
-        if target.is_dir() {
-            fs::remove_dir_all(&target)?;
-        }
-        let bytes = fs::read(entry.path())?;
-        if !fs::read(&target).is_ok_and(|old| old == bytes) {
-            fs::write(&target, bytes)?;
-        }
-    }
-    for entry in fs::read_dir(to)? {
-        let entry = entry?;
-        if wanted.contains(&entry.file_name()) {
-            continue;
-        }
-        if entry.file_type()?.is_dir() {
-            fs::remove_dir_all(entry.path())?;
-        } else {
-            fs::remove_file(entry.path())?;
-        }
-    }
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -165,29 +89,5 @@ mod tests {
         );
         assert_eq!(address("listening on http://0.0.0.0:80").as_deref(), Some("http://0.0.0.0:80"));
         assert_eq!(address("drained"), None);
-    }
-
-    #[test]
-    fn mirroring_adds_replaces_and_removes_but_leaves_equal_files_alone() {
-        let dir = std::env::temp_dir().join(format!("xtask-mirror-{}", std::process::id()));
-        let (from, to) = (dir.join("from"), dir.join("to"));
-        fs::create_dir_all(from.join("kept")).unwrap();
-        fs::create_dir_all(to.join("gone")).unwrap();
-        fs::create_dir_all(to.join("kept")).unwrap();
-        fs::write(from.join("kept/same"), "same").unwrap();
-        fs::write(from.join("changed"), "new").unwrap();
-        fs::write(to.join("kept/same"), "same").unwrap();
-        fs::write(to.join("changed"), "old").unwrap();
-        fs::write(to.join("stale"), "x").unwrap();
-        let before = fs::metadata(to.join("kept/same")).unwrap().modified().unwrap();
-
-        mirror(&from, &to).unwrap();
-
-        assert_eq!(fs::read_to_string(to.join("changed")).unwrap(), "new");
-        assert!(!to.join("stale").exists());
-        assert!(!to.join("gone").exists());
-        let after = fs::metadata(to.join("kept/same")).unwrap().modified().unwrap();
-        assert_eq!(before, after);
-        fs::remove_dir_all(dir).unwrap();
     }
 }

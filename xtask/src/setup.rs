@@ -13,7 +13,7 @@ use crate::wasm;
 use crate::workspace::Workspace;
 
 /// 0.22 needs a newer compiler than ours and half an hour to build.
-const TRUNK: &str = "0.21.14";
+pub(crate) const TRUNK: &str = "0.21.14";
 const BINARYEN: &str = "132.0.0";
 const GECKODRIVER: &str = "0.37.1";
 const CARGO_DENY: &str = "0.20.2";

@@ -51,6 +51,11 @@ impl Workspace {
         self.root.join("target/page")
     }
 
+    /// Whether there is a page to embed.
+    pub(crate) fn has_page(&self) -> bool {
+        self.page().join("index.html").is_file()
+    }
+
     /// A product of the release build.
     pub(crate) fn product(&self, name: &str) -> PathBuf {
         self.root.join("target/release").join(name)
@@ -62,10 +67,9 @@ impl Workspace {
         self.root.join("target/wasm")
     }
 
-    /// Reads a file of the checkout.
-    pub(crate) fn read(&self, name: &str) -> Result<String> {
-        fs::read_to_string(self.root.join(name))
-            .map_err(|error| format!("could not read {name}: {error}"))
+    /// A file at the top of the checkout.
+    pub(crate) fn file(&self, name: &str) -> PathBuf {
+        self.root.join(name)
     }
 
     /// A command that runs at the top of the checkout and finds our tools first.
@@ -92,7 +96,7 @@ impl Workspace {
     /// of our commands build the server differently.
     pub(crate) fn cargo(&self) -> Command {
         let mut command = self.command(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-        if self.page().join("index.html").is_file() {
+        if self.has_page() {
             command.env("SHOAL_PAGE", self.page());
         }
         command
@@ -110,7 +114,9 @@ impl Workspace {
 
     /// The version of `package` in Cargo.lock.
     pub(crate) fn locked_version(&self, package: &str) -> Result<String> {
-        version_in_lock(&self.read("Cargo.lock")?, package)
+        let lock = fs::read_to_string(self.file("Cargo.lock"))
+            .map_err(|error| format!("could not read Cargo.lock: {error}"))?;
+        version_in_lock(&lock, package)
             .ok_or_else(|| format!("Cargo.lock does not have {package}, which the page needs"))
     }
 }
