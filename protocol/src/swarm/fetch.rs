@@ -27,6 +27,8 @@ const MAX_IN_FLIGHT_BYTES: u64 = 16 << 20;
 const COMMIT_BYTES: u64 = 1 << 20;
 /// … or have waited this long.
 const COMMIT_DELAY: Duration = Duration::from_millis(200);
+/// Requests under way on one lane; far fewer than a peer puts up with.
+const MAX_ASKED: usize = 256;
 /// Only when so few pieces are missing, a piece is asked of a second peer.
 const ENDGAME_PIECES: u32 = 8;
 
@@ -151,8 +153,8 @@ impl Swarm {
         match share.state {
             State::Available => {}
             // Our own files are there or they are not; sharing them again is what helps.
-            State::Failed(_) if share.manifest.origin() != self.key.public() => {}
-            State::Failed(_) => return Err(NoSuchShare),
+            State::Failed(_) if share.ours => return Err(NoSuchShare),
+            State::Failed(_) => {}
             State::Shared | State::Receiving(_) | State::Complete(_) => return Ok(()),
         }
         let pieces = share.geometry().pieces();
@@ -269,7 +271,8 @@ impl Swarm {
             .window
             .room(piece_bytes)
             .min(MAX_IN_FLIGHT_BYTES.max(2 * piece_bytes).saturating_sub(in_flight));
-        if (lane.silent && !lane.asked.is_empty()) || !self.download.is_ready(self.now) {
+        let enough = if lane.silent { 1 } else { MAX_ASKED };
+        if lane.asked.len() >= enough || !self.download.is_ready(self.now) {
             return false;
         }
         let room = if lane.silent { room.min(piece_bytes) } else { room };
@@ -494,6 +497,8 @@ impl Swarm {
         let Some(lane) = self.lanes.get_mut(&connection) else { return };
         let Some(asked) = lane.asked.remove(&request) else { return };
         lane.window.forgiven(asked.left);
+        // Blocks sent before this may come after it: they travel on the other channel.
+        lane.cancelled += asked.left;
         let (id, piece, peer) = (asked.share, asked.next(), lane.peer);
         // It does not have the piece after all; do not ask it for that again.
         let told = self

@@ -31,6 +31,10 @@ const FIRST_RETRY: Duration = Duration::from_secs(1);
 const LAST_RETRY: Duration = Duration::from_secs(30);
 /// The server has this long to let us in.
 const JOIN_TIMEOUT: Duration = Duration::from_secs(20);
+/// The most connections at once. A page in Chromium can have 495.
+const MAX_CONNECTIONS: usize = 128;
+/// The most members that are remembered; a server that names more is making them up.
+const MAX_MEMBERS: usize = 4096;
 /// A peer that lets control messages pile up this far is as good as gone.
 const MAX_CONTROL_QUEUE_BYTES: usize = 8 << 20;
 
@@ -158,8 +162,9 @@ impl Swarm {
                 self.on_joined(peer, members);
             }
             ServerMessage::PeerJoined { peer } if Some(peer) != self.peer_id => {
-                self.members.entry(peer).or_insert_with(|| Member::new(Role::Answerer)).present =
-                    true;
+                if let Some(member) = self.remember(peer) {
+                    member.present = true;
+                }
             }
             ServerMessage::PeerJoined { .. } => {}
             ServerMessage::PeerLeft { peer } | ServerMessage::Undeliverable { to: peer } => {
@@ -192,7 +197,8 @@ impl Swarm {
             self.on_absent(peer);
         }
         for id in members {
-            if id != peer && !self.members.contains_key(&id) {
+            let may_connect = self.lanes.len() < MAX_CONNECTIONS;
+            if id != peer && !self.members.contains_key(&id) && may_connect {
                 self.members.insert(id, Member::new(Role::Offerer));
                 self.connect(id);
             }
@@ -211,6 +217,14 @@ impl Swarm {
             }
             self.remove_member(peer);
         }
+    }
+
+    /// The member of this id; a newcomer, who will offer, if there is none. `None` if there are too many.
+    fn remember(&mut self, peer: PeerId) -> Option<&mut Member> {
+        if self.members.len() >= MAX_MEMBERS && !self.members.contains_key(&peer) {
+            return None;
+        }
+        Some(self.members.entry(peer).or_insert_with(|| Member::new(Role::Answerer)))
     }
 
     fn backoff(&mut self, attempt: u32) -> Duration {
@@ -252,12 +266,14 @@ impl Swarm {
         if self.banned.contains(&opened.sender) {
             return debug!(%from, "refused an envelope from a banned key");
         }
-        let member = self.members.entry(from).or_insert_with(|| Member::new(Role::Answerer));
+        let may_connect = self.lanes.len() < MAX_CONNECTIONS;
+        let Some(member) = self.remember(from) else { return };
         if *member.key.get_or_insert(opened.sender) != opened.sender {
             return debug!(%from, "refused an envelope signed by another key than before");
         }
         let is_offer = matches!(opened.signal, Signal::Description(Description::Offer(_)));
-        if is_offer && member.role == Role::Answerer && opened.epoch > member.epoch {
+        let may_connect = may_connect || member.lane.is_some();
+        if is_offer && may_connect && member.role == Role::Answerer && opened.epoch > member.epoch {
             member.epoch = opened.epoch;
             if let Some(old) = member.lane {
                 self.close_lane(old, CloseReason::Replaced, false);

@@ -35,6 +35,8 @@ pub(super) struct Share {
     /// Pieces that are verified and durable here, or ours to share.
     pub(super) have: Bitfield,
     pub(super) hashes: KnownHashes,
+    /// Whether we put it there, and reads are from our own files.
+    pub(super) ours: bool,
     pub(super) uploaded: u64,
 }
 
@@ -99,8 +101,11 @@ impl Swarm {
         }
         let signed = SignedManifest::sign(&manifest, self.room, &self.key)?;
         let id = signed.share();
-        if matches!(self.shelf.get(&id), Some(share) if matches!(share.state, State::Shared)) {
-            return Ok(id);
+        match self.shelf.get(&id).map(|share| &share.state) {
+            Some(State::Shared) => return Ok(id),
+            None | Some(State::Available) => {}
+            // Received before, perhaps from another tab of this browser: from now on we are its origin.
+            Some(_) => drop(self.take_off_shelf(id, false)),
         }
         let is_new = !self.shelf.contains_key(&id);
         let have = Bitfield::full(manifest.geometry().pieces());
@@ -116,6 +121,7 @@ impl Swarm {
 
     pub(super) fn take_off_shelf(&mut self, id: ShareId, discard: bool) -> Result<(), NoSuchShare> {
         let share = self.shelf.get_mut(&id).ok_or(NoSuchShare)?;
+        share.ours = false;
         let before = std::mem::replace(&mut share.state, State::Available);
         share.have = Bitfield::new(share.geometry().pieces());
         let unfinished = !matches!(before, State::Complete(_));
@@ -414,6 +420,7 @@ impl Swarm {
 
 impl Share {
     fn new(manifest: Manifest, signed: SignedManifest, state: State, have: Bitfield) -> Self {
+        let ours = matches!(state, State::Shared);
         Self {
             manifest: Arc::new(manifest),
             manifest_bytes: signed.to_bytes().into(),
@@ -421,6 +428,7 @@ impl Share {
             state,
             have,
             hashes: KnownHashes::default(),
+            ours,
             uploaded: 0,
         }
     }

@@ -149,8 +149,16 @@ impl World {
 
     /// Adds a peer and lets it join. Peer 0 made the invite.
     pub(crate) fn add(&mut self) -> usize {
+        self.add_with(DeviceKey::from_bytes([self.peers.len() as u8; 32]))
+    }
+
+    /// Adds a peer with the key of another, like a second tab of one browser.
+    pub(crate) fn add_twin_of(&mut self, peer: usize) -> usize {
+        self.add_with(self.peers[peer].key.clone())
+    }
+
+    fn add_with(&mut self, key: DeviceKey) -> usize {
         let index = self.peers.len();
-        let key = DeviceKey::from_bytes([index as u8; 32]);
         let swarm = self.machine(index, &key);
         self.peers.push(Peer {
             swarm,

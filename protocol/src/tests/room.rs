@@ -88,6 +88,22 @@ fn a_folder_of_many_small_files_takes_few_requests() {
 }
 
 #[test]
+fn thousands_of_tiny_files_are_no_flood_of_requests() {
+    let names: Vec<String> = (0..6000).map(|i| format!("folder/{i}")).collect();
+    let files: Vec<(&str, Vec<u8>)> = names.iter().map(|name| (name.as_str(), vec![1])).collect();
+    let mut world = World::new(19);
+    world.add();
+    world.add();
+    let share = world.share(0, &files);
+    world.until(MINUTE, "the manifest arrives", |w| w.view(1, share).is_some());
+    world.receive(1, share);
+    world.until(MINUTE, "received", |w| w.is_complete(1, share));
+    assert!(
+        world.peers.iter().all(|p| !p.events.iter().any(|e| matches!(e, Event::PeerGone { .. })))
+    );
+}
+
+#[test]
 fn late_comers_fetch_from_everyone_who_has_pieces_and_serve_on() {
     let file = data(2, 64 * PIECE);
     let (mut world, share) = room(4, 4, &file);
@@ -345,6 +361,25 @@ fn an_origin_whose_file_changes_stops_sharing_and_is_not_taken_for_a_liar() {
         assert!(world.peers[peer].banned().is_empty());
         assert!(!world.is_complete(peer, share));
     }
+}
+
+#[test]
+fn another_tab_of_the_same_browser_receives_and_tries_again_like_anybody() {
+    let mut world = World::new(20);
+    world.add();
+    let share = world.share(0, &[("file", data(20, 3 * PIECE))]);
+    let twin = world.add_twin_of(0);
+    world.until(MINUTE, "on the shelf", |w| w.view(twin, share).is_some());
+    world.peers[twin].fault = Some(Box::new(|request| match request {
+        StorageRequest::Write { .. } => Some(StorageError::Full),
+        _ => None,
+    }));
+    world.receive(twin, share);
+    let full = ShareState::Failed(Failure::Storage(StorageError::Full));
+    world.until(MINUTE, "full", |w| w.view(twin, share).unwrap().state == full);
+    world.peers[twin].fault = None;
+    world.receive(twin, share);
+    world.until(MINUTE, "received", |w| w.is_complete(twin, share));
 }
 
 #[test]
