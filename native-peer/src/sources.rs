@@ -211,3 +211,118 @@ fn milliseconds(time: SystemTime) -> Option<i64> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use protocol::identity::DeviceKey;
+
+    use super::*;
+
+    fn paths(found: &Found) -> Vec<&str> {
+        found.entries.iter().map(|entry| entry.path.as_str()).collect()
+    }
+
+    fn span(file: u32, length: u32) -> Span {
+        Span { file: FileIndex(file), file_offset: 0, payload_offset: 0, length }
+    }
+
+    #[test]
+    fn a_folder_is_shared_with_everything_in_it_but_links() {
+        let temp = tempfile::tempdir().unwrap();
+        let folder = temp.path().join("holiday");
+        fs::create_dir_all(folder.join("empty/inner")).unwrap();
+        fs::create_dir(folder.join("photos")).unwrap();
+        fs::write(folder.join("photos/ü🦀.jpg"), "abc").unwrap();
+        fs::write(folder.join(".hidden"), "").unwrap();
+        #[cfg(unix)]
+        std::os::unix::fs::symlink("/etc/passwd", folder.join("link")).unwrap();
+        let found = find(&[folder.join("photos/..")]).unwrap();
+        let mut names = paths(&found);
+        names.sort_unstable();
+        assert_eq!(names, ["holiday/.hidden", "holiday/empty/inner", "holiday/photos/ü🦀.jpg"]);
+        assert_eq!(found.skipped.len(), if cfg!(unix) { 1 } else { 0 });
+        assert!(found.entries.iter().all(|entry| entry.modified_ms.is_some()));
+    }
+
+    #[test]
+    fn what_was_found_can_be_read_by_its_index_in_the_manifest() {
+        let temp = tempfile::tempdir().unwrap();
+        let folder = temp.path().join("f");
+        fs::create_dir_all(folder.join("b")).unwrap();
+        fs::write(folder.join("z"), "last").unwrap();
+        fs::write(folder.join("b/x"), "first").unwrap();
+        let mut found = find(&[folder]).unwrap();
+        let key = DeviceKey::from_bytes([1; 32]).public();
+        let manifest = Manifest::new(key, std::mem::take(&mut found.entries)).unwrap();
+        let sources = found.sources(&manifest);
+        assert_eq!(sources.read(span(0, 5)).unwrap(), b"first");
+        assert_eq!(sources.read(span(1, 4)).unwrap(), b"last");
+    }
+
+    #[test]
+    fn a_file_that_changed_or_went_is_not_passed_off_as_what_was_shared() {
+        let temp = tempfile::tempdir().unwrap();
+        let path = temp.path().join("a");
+        let sources = || {
+            fs::write(&path, "before").unwrap();
+            let mut found = find(std::slice::from_ref(&path)).unwrap();
+            let key = DeviceKey::from_bytes([1; 32]).public();
+            let manifest = Manifest::new(key, std::mem::take(&mut found.entries)).unwrap();
+            found.sources(&manifest)
+        };
+        let longer = sources();
+        assert_eq!(longer.read(span(0, 6)).unwrap(), b"before");
+        fs::write(&path, "longer than before").unwrap();
+        assert_eq!(longer.read(span(0, 6)), Err(StorageError::Changed));
+        let touched = sources();
+        let other = SystemTime::UNIX_EPOCH;
+        File::options().write(true).open(&path).unwrap().set_modified(other).unwrap();
+        assert_eq!(touched.read(span(0, 6)), Err(StorageError::Changed));
+        let gone = sources();
+        fs::remove_file(&path).unwrap();
+        assert!(matches!(gone.read(span(0, 6)), Err(StorageError::Gone(_))));
+    }
+
+    #[test]
+    fn equal_names_are_told_apart_and_the_same_path_counts_once() {
+        let temp = tempfile::tempdir().unwrap();
+        let path = |name: &str| {
+            let path = temp.path().join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(&path, name).unwrap();
+            path
+        };
+        let all =
+            [path("1/a.txt"), path("2/a.txt"), path("1/a.txt"), temp.path().join("1/./a.txt")];
+        assert_eq!(paths(&find(&all).unwrap()), ["a.txt", "a (1).txt"]);
+    }
+
+    #[test]
+    fn what_cannot_be_shared_is_named() {
+        let temp = tempfile::tempdir().unwrap();
+        let error = |path: &Path| find(&[path.to_owned()]).unwrap_err().to_string();
+        assert!(error(&temp.path().join("missing")).contains("missing cannot be read"));
+        assert!(error(Path::new("/")).contains("no name"));
+        #[cfg(target_os = "linux")]
+        {
+            use std::os::unix::ffi::OsStrExt;
+            let name = std::ffi::OsStr::from_bytes(b"caf\xe9");
+            fs::write(temp.path().join(name), "").unwrap();
+            assert!(error(temp.path()).contains("not valid Unicode"));
+            let socket = temp.path().join("socket");
+            let _socket = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+            assert!(error(&socket).contains("neither a file nor a folder"));
+        }
+    }
+
+    #[test]
+    fn times_before_1970_are_rounded_down_too() {
+        use std::time::Duration;
+        let time = SystemTime::UNIX_EPOCH - Duration::from_micros(1);
+        assert_eq!(milliseconds(time), Some(-1));
+        let time = SystemTime::UNIX_EPOCH + Duration::from_micros(1999);
+        assert_eq!(milliseconds(time), Some(1));
+    }
+}

@@ -254,8 +254,8 @@ impl DiskStorage {
             }
             match entry.kind {
                 EntryKind::Directory => {
-                    let folder = tree.open_dir(place).map_err(failed)?;
-                    set_modified(&folder.into_std_file(), entry.modified_ms);
+                    let folder = tree.open(place).map_err(failed)?.into_std();
+                    set_modified(&folder, entry.modified_ms);
                 }
                 EntryKind::File { size } => {
                     let name = file.to_string();
@@ -510,16 +510,16 @@ fn set_modified(file: &File, modified_ms: Option<i64>) {
     }
 }
 
-/// Makes new names in a folder durable.
+/// Makes new names in a folder durable. A [`Dir`] itself is only good for finding names (`O_PATH`).
 fn sync_dir(folder: &Dir) -> io::Result<()> {
     // Elsewhere folders cannot be synced, or need not be.
-    if cfg!(unix) { folder.try_clone()?.into_std_file().sync_all() } else { Ok(()) }
+    if cfg!(unix) { folder.open(".")?.sync_all() } else { Ok(()) }
 }
 
 /// Makes everything on the file system of `folder` durable, or as much as there is a call for.
 fn sync_all(folder: &Dir) -> io::Result<()> {
     #[cfg(target_os = "linux")]
-    return Ok(rustix::fs::syncfs(folder)?);
+    return Ok(rustix::fs::syncfs(folder.open(".")?)?);
     #[cfg(not(target_os = "linux"))]
     sync_dir(folder)
 }
@@ -536,4 +536,336 @@ fn lock_read<T>(lock: &RwLock<T>) -> RwLockReadGuard<'_, T> {
 
 fn lock_write<T>(lock: &RwLock<T>) -> RwLockWriteGuard<'_, T> {
     lock.write().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use protocol::identity::DeviceKey;
+    use protocol::manifest::{Entry, SharePath};
+    use protocol::piece::PieceHash;
+    use protocol::signaling::RoomId;
+    use tempfile::TempDir;
+
+    use super::*;
+
+    const PIECE: usize = 256 << 10;
+
+    /// A share made of nothing but its manifest and bytes that follow from their place.
+    struct Origin {
+        key: DeviceKey,
+        manifest: Arc<Manifest>,
+        signed: SignedManifest,
+    }
+
+    impl Origin {
+        fn new(entries: Vec<Entry>) -> Self {
+            let key = DeviceKey::from_bytes([1; 32]);
+            let manifest = Arc::new(Manifest::new(key.public(), entries).unwrap());
+            let signed = SignedManifest::sign(&manifest, RoomId([2; 16]), &key).unwrap();
+            Self { key, manifest, signed }
+        }
+
+        fn of_files(files: &[(&str, usize)]) -> Self {
+            Self::new(files.iter().map(|&(path, size)| file(path, size)).collect())
+        }
+
+        fn id(&self) -> ShareId {
+            self.signed.share()
+        }
+
+        fn pieces(&self) -> impl Iterator<Item = PieceIndex> + use<> {
+            (0..self.manifest.geometry().pieces()).map(PieceIndex)
+        }
+
+        fn bytes(&self, piece: PieceIndex) -> (Span, Vec<u8>) {
+            let span = self.manifest.geometry().span(piece).unwrap();
+            let bytes =
+                (0..span.length).map(|i| content(span.file, span.file_offset + u64::from(i)));
+            (span, bytes.collect())
+        }
+
+        fn batch(&self, pieces: impl IntoIterator<Item = PieceIndex>) -> HashBatch {
+            let pieces: Vec<_> = pieces.into_iter().collect();
+            let hash = |&piece: &PieceIndex| -> PieceHash {
+                self.manifest.geometry().hash(piece, &self.bytes(piece).1).unwrap()
+            };
+            HashBatch::sign(self.id(), pieces[0], pieces.iter().map(hash).collect(), &self.key)
+        }
+
+        fn open(&self, storage: &DiskStorage) -> Kept {
+            storage.open(self.id(), &self.manifest, &self.signed).unwrap()
+        }
+
+        /// Writes and commits pieces.
+        fn store(&self, storage: &DiskStorage, pieces: impl IntoIterator<Item = PieceIndex>) {
+            let pieces: Vec<_> = pieces.into_iter().collect();
+            for &piece in &pieces {
+                let (span, bytes) = self.bytes(piece);
+                storage.write(self.id(), piece, span, &bytes).unwrap();
+            }
+            let batches: Vec<_> = pieces.iter().map(|&piece| self.batch([piece])).collect();
+            storage.commit(self.id(), &pieces, &batches).unwrap();
+        }
+
+        /// Receives all of it.
+        fn receive(&self, storage: &DiskStorage) {
+            self.open(storage);
+            self.store(storage, self.pieces());
+            storage.finish(self.id()).unwrap();
+        }
+
+        /// That the files lie in `folder` as they should, under `places`.
+        fn assert_landed(&self, folder: &Path, places: &[&str]) {
+            assert_eq!(self.manifest.files().len(), places.len());
+            for ((index, entry), place) in self.manifest.files().zip(places) {
+                let expected: Vec<u8> = (0..entry.size()).map(|at| content(index, at)).collect();
+                assert!(fs::read(folder.join(place)).unwrap() == expected, "{place}");
+            }
+        }
+    }
+
+    fn file(path: &str, size: usize) -> Entry {
+        let path = SharePath::new(path).unwrap();
+        let kind = EntryKind::File { size: size as u64 };
+        Entry { path, kind, modified_ms: Some(1_234_567_890_123) }
+    }
+
+    fn content(file: FileIndex, at: u64) -> u8 {
+        (at.wrapping_mul(0x9e37_79b9).wrapping_add(u64::from(file.0) * 77) >> 9) as u8
+    }
+
+    fn folder() -> (TempDir, DiskStorage) {
+        let folder = tempfile::tempdir().unwrap();
+        let storage = DiskStorage::new(&folder.path().join("into")).unwrap();
+        (folder, storage)
+    }
+
+    fn names(folder: &Path) -> Vec<String> {
+        let mut names: Vec<_> = fs::read_dir(folder)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn a_share_lands_whole_with_its_times_and_leaves_nothing_else() {
+        let (temp, storage) = folder();
+        let into = temp.path().join("into");
+        let mut entries = vec![
+            file("album/a.bin", 2 * PIECE + 5),
+            file("album/deep/er/b", 1),
+            file("album/empty.txt", 0),
+        ];
+        entries.push(Entry {
+            path: SharePath::new("album/nothing/here").unwrap(),
+            kind: EntryKind::Directory,
+            modified_ms: Some(-1500),
+        });
+        let origin = Origin::new(entries);
+        assert_eq!(origin.open(&storage).pieces.count(), 0);
+        origin.store(&storage, origin.pieces());
+        assert_eq!(names(&into), [".shoal"], "nothing shows before it is whole");
+        assert_eq!(storage.places(origin.id()), None);
+        storage.finish(origin.id()).unwrap();
+
+        assert_eq!(names(&into), ["album"]);
+        let places = ["album/a.bin", "album/deep/er/b", "album/empty.txt"];
+        origin.assert_landed(&into, &places);
+        let expected: Vec<_> = places.iter().map(PathBuf::from).collect();
+        assert_eq!(storage.places(origin.id()).unwrap(), expected);
+        let modified = |name: &str| fs::metadata(into.join(name)).unwrap().modified().unwrap();
+        let time = SystemTime::UNIX_EPOCH + Duration::from_millis(1_234_567_890_123);
+        assert!(places.iter().all(|place| modified(place) == time));
+        let before = SystemTime::UNIX_EPOCH - Duration::from_millis(1500);
+        assert_eq!(modified("album/nothing/here"), before);
+        for piece in origin.pieces() {
+            let (span, bytes) = origin.bytes(piece);
+            assert!(storage.read(origin.id(), span).unwrap() == bytes, "served on from its place");
+        }
+    }
+
+    #[test]
+    fn an_interrupted_share_goes_on_where_it_was_committed() {
+        let (temp, storage) = folder();
+        let into = temp.path().join("into");
+        let origin = Origin::of_files(&[("a", 3 * PIECE), ("b", 10)]);
+        origin.open(&storage);
+        origin.store(&storage, [PieceIndex(0), PieceIndex(2)]);
+        let (span, bytes) = origin.bytes(PieceIndex(1));
+        storage.write(origin.id(), PieceIndex(1), span, &bytes).unwrap();
+        drop(storage);
+
+        let storage = DiskStorage::new(&into).unwrap();
+        let kept = origin.open(&storage);
+        let pieces: Vec<_> = kept.pieces.iter().collect();
+        assert_eq!(pieces, [PieceIndex(0), PieceIndex(2)], "what was not committed does not count");
+        assert!(kept.batches.iter().all(|batch| batch.verify(&origin.key.public()).is_ok()));
+        assert!(!kept.finished);
+        origin.store(&storage, [PieceIndex(1), PieceIndex(3)]);
+        storage.finish(origin.id()).unwrap();
+        origin.assert_landed(&into, &["a", "b"]);
+    }
+
+    #[test]
+    fn kept_pieces_are_believed_only_as_their_hashes_bear_out() {
+        let (temp, storage) = folder();
+        let into = temp.path().join("into");
+        let origin = Origin::of_files(&[("a", 3 * PIECE)]);
+        origin.open(&storage);
+        origin.store(&storage, origin.pieces());
+        // A claim without the signed hash of its piece is nothing either.
+        let liar = DeviceKey::from_bytes([9; 32]);
+        let forged = HashBatch::sign(origin.id(), PieceIndex(0), vec![PieceHash([0; 32])], &liar);
+        storage.commit(origin.id(), &[PieceIndex(0)], &[forged]).unwrap();
+        drop(storage);
+
+        let data = into.join(STATE).join(origin.id().to_string()).join("data/0");
+        let mut bytes = fs::read(&data).unwrap();
+        bytes[PIECE + 7] ^= 1;
+        fs::write(&data, bytes).unwrap();
+        let kept = origin.open(&DiskStorage::new(&into).unwrap());
+        assert_eq!(kept.pieces.iter().collect::<Vec<_>>(), [PieceIndex(0), PieceIndex(2)]);
+    }
+
+    #[test]
+    fn a_journal_torn_anywhere_claims_nothing_false() {
+        let (temp, storage) = folder();
+        let into = temp.path().join("into");
+        let origin = Origin::of_files(&[("a", 4 * PIECE)]);
+        origin.open(&storage);
+        origin.store(&storage, [PieceIndex(0)]);
+        origin.store(&storage, [PieceIndex(1)]);
+        drop(storage);
+
+        let path = into.join(STATE).join(origin.id().to_string()).join("journal");
+        let whole = fs::read(&path).unwrap();
+        for cut in 0..whole.len() {
+            fs::write(&path, &whole[..cut]).unwrap();
+            let storage = DiskStorage::new(&into).unwrap();
+            let before = origin.open(&storage).pieces.count();
+            assert!(before < 2, "cut at {cut}");
+            origin.store(&storage, [PieceIndex(3)]);
+            drop(storage);
+            let kept = origin.open(&DiskStorage::new(&into).unwrap()).pieces;
+            assert_eq!(kept.count(), before + 1, "cut at {cut}");
+            assert!(kept.contains(PieceIndex(3)), "cut at {cut}");
+        }
+    }
+
+    #[test]
+    fn nothing_is_overwritten_and_no_link_is_followed() {
+        let (temp, storage) = folder();
+        let into = temp.path().join("into");
+        let outside = temp.path().join("outside");
+        fs::create_dir(&outside).unwrap();
+        fs::write(into.join("a.txt"), "mine").unwrap();
+        fs::create_dir(into.join("a (1).txt")).unwrap();
+        #[cfg(unix)]
+        std::os::unix::fs::symlink(&outside, into.join("folder")).unwrap();
+        #[cfg(not(unix))]
+        fs::create_dir(into.join("folder")).unwrap();
+
+        let single = Origin::of_files(&[("a.txt", 5)]);
+        single.receive(&storage);
+        assert_eq!(fs::read(into.join("a.txt")).unwrap(), b"mine");
+        single.assert_landed(&into, &["a (2).txt"]);
+        let several = Origin::of_files(&[("folder/x", 5), ("folder/y", 6)]);
+        several.receive(&storage);
+        several.assert_landed(&into, &["folder (1)/x", "folder (1)/y"]);
+        assert_eq!(storage.places(several.id()).unwrap()[0], Path::new("folder (1)/x"));
+        assert_eq!(names(&outside), [""; 0]);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_link_in_place_of_the_state_folder_is_refused() {
+        let (temp, storage) = folder();
+        let outside = temp.path().join("outside");
+        fs::create_dir(&outside).unwrap();
+        std::os::unix::fs::symlink(&outside, temp.path().join("into").join(STATE)).unwrap();
+        let origin = Origin::of_files(&[("a", 5)]);
+        assert!(storage.open(origin.id(), &origin.manifest, &origin.signed).is_err());
+        assert_eq!(names(&outside), [""; 0]);
+    }
+
+    #[test]
+    fn a_share_called_like_the_state_folder_does_no_harm() {
+        let (temp, storage) = folder();
+        let other = Origin::of_files(&[("other", 5)]);
+        other.open(&storage);
+        let origin = Origin::of_files(&[(".shoal/journal", 5)]);
+        origin.receive(&storage);
+        origin.assert_landed(&temp.path().join("into"), &[".shoal (1)/journal"]);
+        other.store(&storage, other.pieces());
+        storage.finish(other.id()).unwrap();
+        other.assert_landed(&temp.path().join("into"), &["other"]);
+    }
+
+    #[test]
+    fn a_crash_while_finishing_is_mended_when_opened_again() {
+        // Every state that a crash can leave between the first and the last step of finishing.
+        for moved in 0..=2 {
+            let (temp, storage) = folder();
+            let into = temp.path().join("into");
+            let origin = Origin::of_files(&[("a", PIECE + 1), ("b", 7)]);
+            origin.open(&storage);
+            origin.store(&storage, origin.pieces());
+            let share = storage.share(origin.id()).unwrap();
+            let state = lock_write(&share.state).take().unwrap();
+            DiskStorage::build(&share, &state).unwrap();
+            if moved > 0 {
+                let tops = [("a", "a (7)"), ("b", "b")];
+                let tops = tops.map(|(top, name)| (PathBuf::from(top), name.to_owned())).into();
+                write_tops(&state.folder, &tops).unwrap();
+                let tree = state.folder.open_dir(TREE).unwrap();
+                move_new(&tree, "a".as_ref(), &storage.root, "a (7)".as_ref()).unwrap();
+                if moved > 1 {
+                    move_new(&tree, "b".as_ref(), &storage.root, "b".as_ref()).unwrap();
+                }
+            }
+            drop((state, share, storage));
+
+            let storage = DiskStorage::new(&into).unwrap();
+            let kept = origin.open(&storage);
+            assert!(kept.pieces.is_full(), "{moved} were moved");
+            assert_eq!(kept.finished, moved > 0);
+            if !kept.finished {
+                storage.finish(origin.id()).unwrap();
+            }
+            let first = if moved > 0 { "a (7)" } else { "a" };
+            origin.assert_landed(&into, &[first, "b"]);
+            assert_eq!(names(&into), [first, "b"]);
+        }
+    }
+
+    #[test]
+    fn two_processes_do_not_receive_one_share_into_one_folder() {
+        let (temp, storage) = folder();
+        let origin = Origin::of_files(&[("a", 5)]);
+        origin.open(&storage);
+        let second = DiskStorage::new(&temp.path().join("into")).unwrap();
+        let error = second.open(origin.id(), &origin.manifest, &origin.signed).unwrap_err();
+        assert!(error.to_string().contains("another process"), "{error}");
+        // The same process may try again.
+        origin.open(&storage);
+    }
+
+    #[test]
+    fn discarding_removes_what_is_unfinished_only() {
+        let (temp, storage) = folder();
+        let into = temp.path().join("into");
+        let done = Origin::of_files(&[("done", 5)]);
+        done.receive(&storage);
+        let origin = Origin::of_files(&[("a", PIECE + 5)]);
+        origin.open(&storage);
+        origin.store(&storage, [PieceIndex(0)]);
+        storage.close(origin.id(), true);
+        storage.close(done.id(), true);
+        assert_eq!(names(&into), ["done"]);
+        assert_eq!(origin.open(&storage).pieces.count(), 0);
+    }
 }
