@@ -117,6 +117,12 @@ impl Session {
         self.state.with(|state| state.as_ref()?.shares.iter().find(|share| share.id == id).cloned())
     }
 
+    fn peer_name(self, id: &str) -> Option<String> {
+        self.state.with(|state| {
+            state.as_ref()?.peers.iter().find(|peer| peer.id == id).map(|peer| peer.name.clone())
+        })
+    }
+
     pub(crate) fn invite_link(self) -> String {
         self.peer.with_value(|peer| peer.as_ref().map(Peer::invite_link)).unwrap_or_default()
     }
@@ -386,7 +392,11 @@ impl Session {
 
     fn handle_event(self, event: PeerEvent) {
         let text = text();
-        let name = event.name.filter(|name| !name.is_empty()).unwrap_or(text.someone.to_owned());
+        let name = event
+            .name
+            .or_else(|| untrack(|| self.peer_name(event.peer.as_deref()?)))
+            .filter(|name| !name.is_empty())
+            .unwrap_or_else(|| text.someone.to_owned());
         let title = event
             .share
             .and_then(|id| untrack(|| self.share_info(&id)))
@@ -394,7 +404,12 @@ impl Session {
             .unwrap_or_default();
         match event.kind {
             EventKind::PeerConnected => self.announce((text.joined_event)(&name)),
-            EventKind::PeerGone => self.announce((text.left_event)(&name)),
+            EventKind::PeerGone => {
+                self.announce((text.left_event)(
+                    &name,
+                    event.message.as_deref().unwrap_or_default(),
+                ));
+            }
             EventKind::Received => self.announce((text.received_event)(&name, &title)),
             EventKind::Banned => self.complain((text.banned_event)(&name)),
             // These show as states, which are announced where they stand.

@@ -135,7 +135,7 @@ pub struct Catalogue {
 
     // What is announced as it happens.
     pub joined_event: fn(&str) -> String,
-    pub left_event: fn(&str) -> String,
+    pub left_event: fn(&str, &str) -> String,
     pub received_event: fn(&str, &str) -> String,
     pub complete_event: fn(&str) -> String,
     pub banned_event: fn(&str) -> String,
@@ -206,8 +206,8 @@ pub static ENGLISH: Catalogue = Catalogue {
     },
     server_refused: |cause| {
         format!(
-            "The server refused{}. Leave this room, or reload the page to try once more.",
-            in_brackets(cause)
+            "{} Leave this room, or reload the page to try once more.",
+            ENGLISH.sentence(if cause.is_empty() { "the server refused us" } else { cause })
         )
     },
     offline: "This device is offline. Check its network; everything goes on by itself once it is back.",
@@ -233,7 +233,10 @@ pub static ENGLISH: Catalogue = Catalogue {
     path_lan: "same network",
     path_direct: "direct",
     path_relayed: "through a relay",
-    round_trip: |ms| format!("{ms:.0}\u{a0}ms"),
+    round_trip: |ms| match ms.round() as u32 {
+        0 => "under 1\u{a0}ms".to_owned(),
+        ms => format!("{ms}\u{a0}ms"),
+    },
     sent: |size| format!("sent {size}"),
     received: |size| format!("received {size}"),
     alone_with_share: "Nobody else yet. Pass the link on.",
@@ -300,7 +303,10 @@ pub static ENGLISH: Catalogue = Catalogue {
     in_vain: |size| format!("{size} came twice or wrong and were dropped."),
 
     joined_event: |name| format!("{name} is here."),
-    left_event: |name| format!("{name} has left."),
+    left_event: |name, cause| match cause {
+        "" => format!("{name} has left."),
+        cause => ENGLISH.sentence(&format!("{name} is not here any more: {cause}")),
+    },
     received_event: |name, title| format!("{name} has received {title}."),
     complete_event: |title| format!("{title} is complete."),
     banned_event: |name| {
