@@ -2,7 +2,7 @@
 //! that may wait for a disk.
 //!
 //! Requests about one share are carried out in order, except that reads run beside the rest, a few at a
-//! time. Where bytes lie on disk is [`DiskStorage`]'s business; what this peer shares itself is read
+//! time, and writing goes on during a commit. Where bytes lie on disk is [`DiskStorage`]'s business; what this peer shares itself is read
 //! from where it is, by [`Sources`].
 
 use std::collections::HashMap;
@@ -31,7 +31,8 @@ mod places;
 const PARALLEL_READS: usize = 4;
 
 /// Where received shares are kept. Every method may block, and may be called from several threads at
-/// once; those that change a share are called one at a time per share.
+/// once; but per share only one of `open`, `commit`, `finish` and `close` at a time, and writes only
+/// beside a commit.
 pub trait Storage: Send + Sync + 'static {
     /// Opens or makes the store of a share; says what an earlier run left there, verified.
     fn open(
@@ -160,7 +161,9 @@ impl Files {
     }
 }
 
-/// Carries out the requests of one share in order.
+/// Carries out the requests of one share in order, except that writing goes on during a commit: a
+/// commit is about pieces that are written already, and a disk may take a second over it.
+#[derive(Clone)]
 struct Carrier {
     storage: Arc<dyn Storage>,
     responses: mpsc::Sender<StorageResponse>,
@@ -168,11 +171,25 @@ struct Carrier {
 
 impl Carrier {
     async fn run(self, mut waiting: mpsc::UnboundedReceiver<StorageRequest>) {
+        let mut commit = JoinSet::new();
         while let Some(request) = waiting.recv().await {
-            if let Some(response) = self.carry_out(request).await {
-                // Fails only when the driver is gone. What it asked for is still done.
-                let _ = self.responses.send(response).await;
+            if !matches!(request, StorageRequest::Write { .. }) {
+                while commit.join_next().await.is_some() {}
             }
+            if matches!(request, StorageRequest::Commit { .. }) {
+                let this = self.clone();
+                commit.spawn(async move { this.respond(request).await });
+            } else {
+                self.respond(request).await;
+            }
+        }
+        while commit.join_next().await.is_some() {}
+    }
+
+    async fn respond(&self, request: StorageRequest) {
+        if let Some(response) = self.carry_out(request).await {
+            // Fails only when the driver is gone. What it asked for is done all the same.
+            let _ = self.responses.send(response).await;
         }
     }
 
