@@ -1,15 +1,18 @@
 //! Running other programs: shown, checked, and with an error that says what failed.
 
 use std::env;
+use std::io::stderr;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use crate::Result;
 
-/// Shows the command, runs it with our output, and fails unless it succeeds.
+/// Shows the command, runs it, and fails unless it succeeds. All it prints goes to standard error:
+/// standard output is for what we were asked for.
 pub(crate) fn run(command: &mut Command) -> Result {
     show(command);
-    let status = command.status().map_err(|error| could_not_start(command, &error))?;
+    let status =
+        command.stdout(stderr()).status().map_err(|error| could_not_start(command, &error))?;
     if status.success() { Ok(()) } else { Err(format!("`{}` failed ({status})", line(command))) }
 }
 
