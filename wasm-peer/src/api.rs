@@ -175,6 +175,8 @@ pub struct ShareInfo {
     pub sources: Vec<SourceInfo>,
     /// Whether its origin made the room's invite.
     pub from_creator: bool,
+    /// The first digits of its origin's key, as in [`PeerInfo::key`].
+    pub origin: String,
     /// Number of pieces.
     pub pieces: u32,
     /// The first [`MAX_FILES_TOLD`] files.
@@ -338,6 +340,7 @@ export interface ShareInfo {
     receivers: number;
     sources: { peer: string; name: string; bytes: number }[];
     fromCreator: boolean;
+    origin: string;
     pieces: number;
     files: { path: string; size: number; hash?: string }[];
 }

@@ -83,6 +83,7 @@ pub(crate) fn share(
             })
             .collect(),
         from_creator: view.from_creator,
+        origin: manifest.origin().short(),
         pieces: manifest.geometry().pieces(),
         files: files.collect(),
     }

@@ -1,9 +1,10 @@
 //! The parts of the page that need no browser: its text, its formats, the paths of what is dropped, what
-//! is typed into the invite box, and QR codes. Tested on the host; the page itself is `main.rs`.
+//! is typed into the invite box, QR codes, and who is who. Tested on the host; the page itself is `main.rs`.
 
 pub mod device;
 pub mod format;
 pub mod invite;
 pub mod paths;
 pub mod qr;
+pub mod roster;
 pub mod text;

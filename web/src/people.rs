@@ -19,16 +19,7 @@ pub(crate) fn People() -> impl IntoView {
                 .collect::<Vec<_>>()
         })
     });
-    let alone = move || {
-        let shares = session.state.with(|state| {
-            state
-                .iter()
-                .flat_map(|state| &state.shares)
-                .any(|share| share.state == ShareState::Shared)
-        });
-        if shares { text().alone_with_share } else { text().alone }
-    };
-    let nurturing = Memo::new(move |_| {
+    let sharing = Memo::new(move |_| {
         session.state.with(|state| {
             state
                 .iter()
@@ -36,6 +27,7 @@ pub(crate) fn People() -> impl IntoView {
                 .any(|share| share.state == ShareState::Shared)
         })
     });
+    let alone = move || if sharing.get() { text().alone_with_share } else { text().alone };
     view! {
         <section class="people" aria-labelledby="people-title">
             <h2 id="people-title" class="section-title">{text().people_title}</h2>
@@ -51,7 +43,7 @@ pub(crate) fn People() -> impl IntoView {
             <Show when=move || ids.with(Vec::is_empty)>
                 <p class="hint">{alone}</p>
             </Show>
-            <Show when=move || nurturing.get()>
+            <Show when=move || sharing.get()>
                 <p class="hint">{text().keep_open}</p>
             </Show>
         </section>
@@ -61,7 +53,14 @@ pub(crate) fn People() -> impl IntoView {
 #[component]
 fn Person(id: String) -> impl IntoView {
     let session = Session::of_page();
-    let tone = session.tone(&id);
+    let tone = {
+        let id = id.clone();
+        move || format!("dot tone-{}", session.tone(&id))
+    };
+    let name = {
+        let id = id.clone();
+        move || session.peer_name(&id)
+    };
     let peer = Memo::new(move |before: Option<&Option<PeerInfo>>| {
         let now = session
             .state
@@ -69,14 +68,9 @@ fn Person(id: String) -> impl IntoView {
         // One who just left is shown as they were until the list is without them.
         now.or_else(|| before.cloned().flatten())
     });
-    let name = move || {
-        peer.with(|peer| peer.as_ref().map(|peer| peer.name.clone()))
-            .filter(|name| !name.is_empty())
-            .unwrap_or_else(|| text().someone.to_owned())
-    };
     view! {
         <li class="person">
-            <span class=format!("dot tone-{tone}") aria-hidden="true"></span>
+            <span class=tone aria-hidden="true"></span>
             <bdi class="person-name">{name}</bdi>
             <span class="person-facts">
                 {move || peer.with(|peer| peer.as_ref().map(facts).unwrap_or_default().join(" · "))}

@@ -12,6 +12,7 @@ use wasm_peer::api::{
 use wasm_peer::peer::Peer;
 use web::device::device_name;
 use web::invite;
+use web::roster::Roster;
 use web::text::text;
 use web_sys::FileSystemDirectoryHandle;
 
@@ -56,8 +57,7 @@ pub(crate) struct Session {
     saving: RwSignal<HashSet<String>>,
     /// Why the last attempt to save a share failed.
     save_errors: RwSignal<HashMap<String, String>>,
-    /// Peers in the order in which we saw them first; their place gives them a colour.
-    seen: RwSignal<Vec<String>>,
+    roster: RwSignal<Roster>,
     peer: StoredValue<Option<Peer>, LocalStorage>,
     callbacks: StoredValue<Option<Callbacks>, LocalStorage>,
     /// Counts the rooms, so that what answers late for an earlier one is not taken for this one.
@@ -96,7 +96,7 @@ impl Session {
             adding: RwSignal::new(None),
             saving: RwSignal::new(HashSet::new()),
             save_errors: RwSignal::new(HashMap::new()),
-            seen: RwSignal::new(Vec::new()),
+            roster: RwSignal::new(Roster::default()),
             peer: StoredValue::new_local(None),
             callbacks: StoredValue::new_local(None),
             visit: StoredValue::new(0),
@@ -117,9 +117,12 @@ impl Session {
         self.state.with(|state| state.as_ref()?.shares.iter().find(|share| share.id == id).cloned())
     }
 
-    fn peer_name(self, id: &str) -> Option<String> {
-        self.state.with(|state| {
-            state.as_ref()?.peers.iter().find(|peer| peer.id == id).map(|peer| peer.name.clone())
+    /// What to call a peer, so that it can be told from others of the same name.
+    pub(crate) fn peer_name(self, id: &str) -> String {
+        self.roster.with(|roster| match roster.name(id) {
+            None | Some(("", _)) => text().someone.to_owned(),
+            Some((name, 1)) => name.to_owned(),
+            Some((name, number)) => (text().namesake)(name, number),
         })
     }
 
@@ -137,7 +140,7 @@ impl Session {
 
     /// Which of the colours for peers is this one's.
     pub(crate) fn tone(self, peer: &str) -> usize {
-        self.seen.with(|seen| seen.iter().position(|id| id == peer)).unwrap_or(0) % TONES
+        self.roster.with(|roster| roster.place(peer)).unwrap_or(0) % TONES
     }
 
     /// Whether closing the page now would cost somebody something.
@@ -294,11 +297,7 @@ impl Session {
             Ok(late) => spawn_local(async move { drop(late.leave().await) }),
             Err(error) if current => {
                 self.screen.set(Screen::Home);
-                self.complain(format!(
-                    "{} {}",
-                    text().sentence(&browser::sentence(&error)),
-                    text().try_again_hint
-                ));
+                self.complain(text().sentence(&browser::sentence(&error)));
             }
             Err(_) => {}
         }
@@ -340,7 +339,7 @@ impl Session {
         self.adding.set(None);
         self.saving.update(HashSet::clear);
         self.save_errors.update(HashMap::clear);
-        self.seen.update(Vec::clear);
+        self.roster.set(Roster::default());
         self.save_when_complete.update_value(HashSet::clear);
         self.uploads.set_value(Uploads::default());
     }
@@ -365,15 +364,12 @@ impl Session {
             }
             uploads.bytes = uploaded;
         });
-        let peers = state.peers.iter().map(|peer| &peer.id);
-        let sources =
-            state.shares.iter().flat_map(|share| &share.sources).map(|source| &source.peer);
-        let known = self.seen.get_untracked();
-        let new: HashSet<&String> = peers.chain(sources).filter(|id| !known.contains(id)).collect();
-        if !new.is_empty() {
-            let mut new: Vec<String> = new.into_iter().cloned().collect();
-            new.sort_unstable();
-            self.seen.update(|seen| seen.extend(new));
+        let mut roster = self.roster.get_untracked();
+        let peers = state.peers.iter().map(|peer| (&*peer.id, &*peer.name));
+        let sources = state.shares.iter().flat_map(|share| &share.sources);
+        roster.update(peers.chain(sources.map(|source| (&*source.peer, &*source.name))));
+        if self.roster.with_untracked(|before| *before != roster) {
+            self.roster.set(roster);
         }
         let completed: Vec<String> = state
             .shares
@@ -392,11 +388,13 @@ impl Session {
 
     fn handle_event(self, event: PeerEvent) {
         let text = text();
-        let name = event
-            .name
-            .or_else(|| untrack(|| self.peer_name(event.peer.as_deref()?)))
-            .filter(|name| !name.is_empty())
-            .unwrap_or_else(|| text.someone.to_owned());
+        let name = untrack(|| match (event.peer, event.name) {
+            (Some(peer), _) if self.roster.with(|roster| roster.place(&peer).is_some()) => {
+                self.peer_name(&peer)
+            }
+            (_, Some(name)) if !name.is_empty() => name,
+            _ => text.someone.to_owned(),
+        });
         let title = event
             .share
             .and_then(|id| untrack(|| self.share_info(&id)))

@@ -123,18 +123,19 @@ fn facts(session: Session, share: Share) -> String {
         }
         if share.state == ShareState::Shared {
             facts.push(text.from_you.to_owned());
-        } else if let Some(name) = creator(session).filter(|_| share.from_creator) {
+        } else if let Some(name) = origin(session, share) {
             facts.push((text.from)(&name));
         }
         facts.join(" · ")
     })
 }
 
-/// The name of whoever made the room, while they are here.
-fn creator(session: Session) -> Option<String> {
+/// The name of whoever shares it, while they are here.
+fn origin(session: Session, share: &ShareInfo) -> Option<String> {
     session.state.with(|state| {
-        let creator = state.as_ref()?.peers.iter().find(|peer| peer.is_creator)?;
-        Some(creator.name.clone()).filter(|name| !name.is_empty())
+        let mut peers = state.as_ref()?.peers.iter();
+        let origin = peers.find(|peer| peer.key.as_ref() == Some(&share.origin))?;
+        Some(session.peer_name(&origin.id))
     })
 }
 
@@ -252,8 +253,8 @@ fn Sources(share: Share) -> impl IntoView {
                 .sources
                 .iter()
                 .map(|source| {
-                    let name = if source.name.is_empty() { text.someone } else { &source.name };
-                    let line = (text.source)(name, &size(source.bytes), &part(source.bytes));
+                    let name = session.peer_name(&source.peer);
+                    let line = (text.source)(&name, &size(source.bytes), &part(source.bytes));
                     (format!("dot tone-{}", session.tone(&source.peer)), line)
                 })
                 .collect();

@@ -34,7 +34,6 @@ pub struct Catalogue {
     pub not_an_invite: &'static str,
     pub code_not_yet: &'static str,
     pub nothing_typed: &'static str,
-    pub try_again_hint: &'static str,
 
     // Entering and being in a room.
     pub making_room: &'static str,
@@ -70,6 +69,7 @@ pub struct Catalogue {
     pub people_title: &'static str,
     pub you: fn(&str) -> String,
     pub someone: &'static str,
+    pub namesake: fn(&str, usize) -> String,
     pub made_room: &'static str,
     pub peer_connecting: &'static str,
     pub path_lan: &'static str,
@@ -181,7 +181,6 @@ pub static ENGLISH: Catalogue = Catalogue {
     not_an_invite: "That is not an invite. Copy the whole link again, including the part after #.",
     code_not_yet: "This version takes links, not codes. Ask for the invite link.",
     nothing_typed: "Paste the invite link first.",
-    try_again_hint: "Try again, or ask for a new link.",
 
     making_room: "Making a room…",
     joining: "Joining…",
@@ -228,6 +227,7 @@ pub static ENGLISH: Catalogue = Catalogue {
     people_title: "Who is here",
     you: |name| format!("You ({name})"),
     someone: "Someone",
+    namesake: |name, number| format!("{name} ({number})"),
     made_room: "made this room",
     peer_connecting: "connecting…",
     path_lan: "same network",
