@@ -15,6 +15,10 @@ use webrtc::data_channel::{DataChannel, DataChannelEvent};
 
 use crate::connection::Inbox;
 
+/// Messages that may come before the channel counts as open: a peer has one thing to say before it has
+/// heard from us.
+const MAX_EARLY_MESSAGES: usize = 16;
+
 /// The driver's end of a channel: where its messages wait.
 pub(crate) struct ChannelSender {
     // Bounded in bytes by the core, which hands out nothing above `HIGH_WATER_BYTES`.
@@ -82,6 +86,8 @@ pub(crate) async fn receive_all(
     inbox: Inbox,
 ) {
     let mut opened = Some((opened, may_start));
+    // The other side may be open a moment before the library says that we are.
+    let mut early = Vec::new();
     while let Some(event) = channel.poll().await {
         match event {
             DataChannelEvent::OnOpen => {
@@ -90,6 +96,15 @@ pub(crate) async fn receive_all(
                 {
                     return;
                 }
+                for message in early.drain(..) {
+                    inbox.message(kind, message).await;
+                }
+            }
+            DataChannelEvent::OnMessage(received) if opened.is_some() => {
+                if early.len() == MAX_EARLY_MESSAGES {
+                    return;
+                }
+                early.push(received.data);
             }
             DataChannelEvent::OnMessage(received) => inbox.message(kind, received.data).await,
             DataChannelEvent::OnClosing | DataChannelEvent::OnClose => return,

@@ -618,3 +618,178 @@ impl Runtime for LargeBuffers {
         self.0.name()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::VecDeque;
+
+    use super::*;
+
+    /// One end of a pair, with what has happened to it.
+    struct End {
+        connection: Connection,
+        news: mpsc::Receiver<(ConnectionId, News)>,
+        seen: VecDeque<ConnectionEvent>,
+        received: Vec<(Channel, BytesMut)>,
+        tasks: JoinSet<()>,
+    }
+
+    impl End {
+        fn new(role: Role) -> Self {
+            let id = ConnectionId(1);
+            let (sender, news) = mpsc::channel(32);
+            let inbox = Inbox { id, news: sender };
+            let mut tasks = JoinSet::new();
+            let setup = Setup { role, ice_servers: vec![], loopback: true, inbox };
+            let connection = Connection::open(setup, &mut tasks);
+            Self { connection, news, seen: VecDeque::new(), received: vec![], tasks }
+        }
+
+        /// Takes one thing that happened.
+        fn take(&mut self, news: News) -> Option<ConnectionRequest> {
+            let connection = ConnectionId(1);
+            match news {
+                News::Event(ConnectionEvent::LocalDescription(description)) => {
+                    Some(ConnectionRequest::SetRemoteDescription { connection, description })
+                }
+                News::Event(ConnectionEvent::LocalCandidate(candidate)) => {
+                    Some(ConnectionRequest::AddCandidate { connection, candidate })
+                }
+                News::Event(event) => {
+                    self.seen.push_back(event);
+                    None
+                }
+                News::Message(channel, message) => {
+                    self.received.push((channel, message));
+                    None
+                }
+                News::BufferedAmountLow(..) => None,
+            }
+        }
+
+        fn opened(&self) -> Option<Opened> {
+            self.seen.iter().find_map(|event| match event {
+                ConnectionEvent::Open(opened) => Some(opened.clone()),
+                _ => None,
+            })
+        }
+    }
+
+    /// Passes signals between both ends until `done`.
+    async fn drive(a: &mut End, b: &mut End, done: impl Fn(&End, &End) -> bool) {
+        let driven = async {
+            // Candidates that come before the description they belong to wait, as the core has it.
+            while !done(a, b) {
+                let (to, request) = tokio::select! {
+                    Some((_, news)) = a.news.recv() => (&b.connection, a.take(news)),
+                    Some((_, news)) = b.news.recv() => (&a.connection, b.take(news)),
+                };
+                if let Some(request) = request {
+                    assert!(to.request(request), "the connection takes requests");
+                }
+            }
+        };
+        timeout(Duration::from_secs(60), driven).await.expect("the connections get there");
+    }
+
+    async fn pair() -> (End, End) {
+        let (mut a, mut b) = (End::new(Role::Offerer), End::new(Role::Answerer));
+        drive(&mut a, &mut b, |a, b| a.opened().is_some() && b.opened().is_some()).await;
+        (a, b)
+    }
+
+    /// A message of the largest size that says where it belongs.
+    fn message(number: u32) -> Vec<u8> {
+        let mut message = vec![number as u8; MAX_MESSAGE_BYTES as usize];
+        message[..4].copy_from_slice(&number.to_le_bytes());
+        message
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn two_connections_observe_each_other_and_carry_the_largest_messages_both_ways() {
+        let (mut a, mut b) = pair().await;
+        let (from_a, from_b) = (a.opened().unwrap(), b.opened().unwrap());
+        assert_ne!(from_a.local_fingerprint, from_a.remote_fingerprint);
+        assert_eq!(from_a.local_fingerprint, from_b.remote_fingerprint);
+        assert_eq!(from_a.remote_fingerprint, from_b.local_fingerprint);
+        assert_eq!(from_a.max_message_size, MAX_MESSAGE_BYTES as usize);
+
+        const COUNT: u32 = 24;
+        for number in 0..COUNT {
+            a.connection.send(Channel::Blocks, message(number));
+            b.connection.send(Channel::Blocks, message(number));
+        }
+        a.connection.send(Channel::Control, b"hello".to_vec());
+        let all = COUNT as usize;
+        drive(&mut a, &mut b, |a, b| a.received.len() == all && b.received.len() == all + 1).await;
+        for end in [&a, &b] {
+            let blocks = end.received.iter().filter(|(channel, _)| *channel == Channel::Blocks);
+            for (number, (_, block)) in (0..COUNT).zip(blocks) {
+                assert!(block[..] == message(number), "whole, and in order");
+            }
+        }
+        assert!(b.received.iter().any(|(c, m)| *c == Channel::Control && m[..] == *b"hello"));
+        let lan = |event: &ConnectionEvent| {
+            matches!(event, ConnectionEvent::Path(Path { kind: PathKind::Lan, .. }))
+        };
+        drive(&mut a, &mut b, |a, b| a.seen.iter().any(lan) && b.seen.iter().any(lan)).await;
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn channels_survive_an_ice_restart() {
+        let (mut a, mut b) = pair().await;
+        let id = ConnectionId(1);
+        assert!(a.connection.request(ConnectionRequest::RestartIce { connection: id }));
+        for number in 0..8 {
+            a.connection.send(Channel::Blocks, message(number));
+        }
+        drive(&mut a, &mut b, |_, b| b.received.len() == 8).await;
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn what_was_sent_before_closing_arrives_and_then_the_other_side_knows() {
+        let (a, mut b) = pair().await;
+        let End { connection, mut tasks, mut news, .. } = a;
+        for number in 0..4 {
+            connection.send(Channel::Control, message(number));
+        }
+        drop(connection);
+        let mut closed = false;
+        while !closed {
+            tokio::select! {
+                Some((_, news)) = b.news.recv() => {
+                    closed = matches!(&news, News::Event(ConnectionEvent::Closed { .. }));
+                    b.take(news);
+                }
+                Some(_) = news.recv() => {}
+            }
+        }
+        assert_eq!(b.received.len(), 4);
+        assert!(tasks.join_next().await.is_some_and(|ended| ended.is_ok()));
+    }
+
+    #[tokio::test]
+    async fn nonsense_from_the_other_side_ends_the_connection_with_a_reason() {
+        let mut end = End::new(Role::Answerer);
+        let (connection, description) = (ConnectionId(1), Description::Offer("v=nonsense".into()));
+        let request = ConnectionRequest::SetRemoteDescription { connection, description };
+        assert!(end.connection.request(request));
+        let (_, news) = end.news.recv().await.unwrap();
+        let News::Event(ConnectionEvent::Closed { reason }) = news else { panic!("not closed") };
+        assert!(reason.contains("description"), "{reason}");
+    }
+
+    #[test]
+    fn the_kind_of_a_path_is_told_by_its_candidates() {
+        use RTCIceCandidateType::{Host, Prflx, Relay, Srflx};
+        let kind = |local, remote, address| path_kind((local, "192.0.2.2"), (remote, address));
+        assert_eq!(kind(Host, Host, "198.51.100.1"), PathKind::Lan);
+        assert_eq!(kind(Host, Prflx, "192.168.1.7"), PathKind::Lan);
+        assert_eq!(kind(Host, Prflx, "fd00::7"), PathKind::Lan);
+        assert_eq!(kind(Host, Prflx, "192.0.2.2"), PathKind::Lan);
+        assert_eq!(kind(Host, Prflx, "198.51.100.1"), PathKind::Direct);
+        assert_eq!(kind(Srflx, Srflx, "198.51.100.1"), PathKind::Direct);
+        assert_eq!(kind(Host, Relay, "192.168.1.7"), PathKind::Relayed);
+        assert_eq!(kind(Relay, Host, "192.168.1.7"), PathKind::Relayed);
+    }
+}
