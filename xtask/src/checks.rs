@@ -7,7 +7,6 @@ use std::time::{Duration, Instant};
 
 use crate::Result;
 use crate::page;
-use crate::product;
 use crate::run::{could_not_start, output, run, show};
 use crate::tally::Tally;
 use crate::wasm::{self, Toolchain};
@@ -15,6 +14,11 @@ use crate::workspace::Workspace;
 
 /// What runs in the browser.
 const BROWSER: [&str; 6] = ["-p", "protocol", "-p", "wasm-peer", "-p", "web"];
+
+/// What is checked and tested on the host; the page's crate holds parts that need no browser. One
+/// selection for all of cargo's commands: for another it would compile dependencies again, with
+/// other features.
+const HOST: [&str; 3] = ["--workspace", "--exclude", "wasm-peer"];
 
 /// Which tests to run.
 pub(crate) struct Selection {
@@ -51,19 +55,19 @@ pub(crate) fn test(workspace: &Workspace, selection: &Selection) -> Result {
     if everything {
         report.check("clippy", || {
             let mut cargo = workspace.cargo();
-            cargo.args(["clippy", "--release", "--all-targets"]).args(product::HOST);
+            cargo.args(["clippy", "--release", "--all-targets"]).args(HOST);
             run(cargo.args(["--", "-D", "warnings"]))
         });
         report.check("documentation", || {
             let mut cargo = workspace.cargo();
-            cargo.args(["doc", "--release", "--no-deps"]).args(product::HOST);
+            cargo.args(["doc", "--release", "--no-deps"]).args(HOST);
             run(cargo.env("RUSTDOCFLAGS", "-D warnings"))
         });
     }
-    let built = report.check("build", || product::host(workspace));
+    let built = report.check("build", || build(workspace));
 
     let mut cargo = workspace.cargo();
-    cargo.args(["test", "--release", "--no-fail-fast"]).args(product::HOST);
+    cargo.args(["test", "--release", "--no-fail-fast"]).args(HOST);
     if !(page && built) {
         // End to end there is nothing new to test; the rest can still tell something.
         cargo.args(["--exclude", "tests"]);
@@ -73,6 +77,22 @@ pub(crate) fn test(workspace: &Workspace, selection: &Selection) -> Result {
     }
     report.harness("tests", cargo.args(&selection.filter));
     report.close()
+}
+
+/// Runs the benchmarks, or the one of this name.
+pub(crate) fn bench(workspace: &Workspace, name: Option<String>) -> Result {
+    page::build(workspace, page::Profile::Web)?;
+    build(workspace)?;
+    let mut bench = workspace.command(workspace.product("bench"));
+    show(bench.args(name));
+    let status = bench.status().map_err(|error| could_not_start(&bench, &error))?;
+    // It has said what is wrong.
+    if status.success() { Ok(()) } else { Err(String::new()) }
+}
+
+/// Builds what the tests and benchmarks run, and those themselves.
+fn build(workspace: &Workspace) -> Result {
+    run(workspace.cargo().args(["build", "--release"]).args(HOST))
 }
 
 /// Licences, duplicates and sources always; known vulnerabilities where their list, a git
@@ -177,11 +197,4 @@ fn count(command: &mut Command) -> Result<Tally> {
         sum += Tally::of(false);
     }
     Ok(sum)
-}
-
-/// Runs the benchmarks of the built products, or the one of this name.
-pub(crate) fn bench(workspace: &Workspace, name: Option<String>) -> Result {
-    let mut cargo = workspace.cargo();
-    cargo.args(["run", "--release", "-p", "tests", "--bin", "bench", "--"]);
-    run(cargo.args(name))
 }

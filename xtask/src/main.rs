@@ -184,7 +184,6 @@ fn bench(workspace: &Workspace, arguments: &mut Arguments) -> Result {
     let name = arguments.word();
     arguments.finish()?;
     set_up(workspace, Purpose::Test)?;
-    product::all(workspace)?;
     checks::bench(workspace, name)
 }
 

@@ -9,26 +9,18 @@ use crate::page;
 use crate::run::{could_not_start, run, show};
 use crate::workspace::Workspace;
 
-/// What is built and tested on the host; the page's crate holds parts that need no browser. One
-/// selection for all of cargo's commands: for another it would compile dependencies again, with
-/// other features.
-pub(crate) const HOST: [&str; 3] = ["--workspace", "--exclude", "wasm-peer"];
-
 /// Builds the page and the server that carries it.
 pub(crate) fn server(workspace: &Workspace) -> Result {
     page::build(workspace, page::Profile::Web)?;
     run(workspace.cargo().args(["build", "--release", "-p", "signaling-server"]))
 }
 
-/// Builds `target/release/signaling-server`, page inside, and `target/release/shoal`.
+/// Builds `target/release/signaling-server`, page inside, and `target/release/shoal`: what people
+/// run, without the seams that tests ask for.
 pub(crate) fn all(workspace: &Workspace) -> Result {
     page::build(workspace, page::Profile::Web)?;
-    host(workspace)
-}
-
-/// Builds the host's crates.
-pub(crate) fn host(workspace: &Workspace) -> Result {
-    run(workspace.cargo().args(["build", "--release"]).args(HOST))
+    let products = ["-p", "signaling-server", "-p", "native-peer"];
+    run(workspace.cargo().args(["build", "--release"]).args(products))
 }
 
 /// Becomes the server, so that signals and exit code are its own. Its address is the last
