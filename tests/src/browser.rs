@@ -89,6 +89,10 @@ impl Browser {
     /// Opens a page in a window of its own.
     pub async fn open(&self, url: &str) -> Page<'_> {
         let client = self.client.lock().await;
+        // The window it was last switched to may be closed by now.
+        let open = client.windows().await.expect("a browser tells its windows").into_iter().next();
+        let open = open.expect("the first window stays open");
+        client.switch_to_window(open).await.expect("the window is open");
         let window = client.new_window(false).await.expect("a window can be opened");
         let window = window.handle;
         drop(client);
@@ -273,7 +277,7 @@ fn chromium(profile: &Path, downloads: &Path) -> Capabilities {
 fn firefox(downloads: &Path) -> Capabilities {
     capabilities(json!({
         "moz:firefoxOptions": {
-            "args": ["-headless", "--width", "1400", "--height", "1000"],
+            "args": ["-headless"],
             "prefs": {
                 // It would look for news of its own on the network.
                 "services.settings.server": "data:,#none",

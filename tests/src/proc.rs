@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::FileExt;
+use std::time::Duration;
 
 /// A process and all that descend from it, the oldest first.
 pub fn family(pid: u32) -> Vec<u32> {
@@ -48,6 +49,14 @@ pub fn own_memory(pid: u32) -> u64 {
 pub fn bytes_read(pid: u32) -> u64 {
     let io = fs::read_to_string(format!("/proc/{pid}/io")).unwrap_or_default();
     value(&io, "rchar:").parse().unwrap_or(0)
+}
+
+/// Time that a process has spent computing, all its threads together.
+pub fn cpu_time(pid: u32) -> Duration {
+    // Of utime and stime, the 14th and 15th field of stat; both count hundredths of a second (USER_HZ).
+    let fields = stat_fields(pid).unwrap_or_default();
+    let ticks = |index: usize| fields.get(index).and_then(|field| field.parse::<u64>().ok());
+    Duration::from_millis(10 * (ticks(11).unwrap_or(0) + ticks(12).unwrap_or(0)))
 }
 
 /// For each needle, whether a process holds it in memory that was written to: heaps, stacks, data.

@@ -11,7 +11,7 @@ use tokio::sync::watch;
 
 use crate::proc;
 
-/// How many last lines are printed of each stream when a test fails.
+/// How many lines, without repetitions, are printed of each stream when a test fails.
 const TAIL: usize = 60;
 
 /// A running process and what it printed so far. Dropping it ends it with all its descendants, and
@@ -137,15 +137,19 @@ impl Lines {
         self.0.borrow().clone()
     }
 
+    /// Prints the last lines, equal ones in a row once.
     fn print_tail(&self, name: &str) {
         let lines = self.0.borrow();
-        let from = lines.len().saturating_sub(TAIL);
-        if !lines.is_empty() {
-            eprintln!("--- the last of {} lines of {name}:", lines.len());
+        if lines.is_empty() {
+            return;
         }
-        for line in &lines[from..] {
-            let shown: String = line.chars().take(600).collect();
-            eprintln!("    {shown}");
+        eprintln!("--- of {} lines of {name} the last:", lines.len());
+        let runs: Vec<&[String]> = lines.chunk_by(|one, next| one == next).collect();
+        for run in &runs[runs.len().saturating_sub(TAIL)..] {
+            let shown: String = run[0].chars().take(600).collect();
+            let times =
+                if run.len() > 1 { format!(" ({} times)", run.len()) } else { String::new() };
+            eprintln!("    {shown}{times}");
         }
     }
 }

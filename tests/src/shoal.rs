@@ -58,6 +58,7 @@ impl Shoal {
         let config = TempDir::new().expect("a temporary directory can be made");
         let mut command = Process::command(programs::ours("shoal"));
         command.args(arguments).arg("--json").arg("--config-dir").arg(config.path());
+        command.env("SHOAL_LOG", "warn,native_peer=debug,protocol=debug");
         Self { process: Process::start(name, &mut command), read: 0, _config: config }
     }
 
