@@ -55,6 +55,8 @@ pub(crate) struct Session {
     pub(crate) adding: RwSignal<Option<Adding>>,
     /// Shares being handed to the browser as a download.
     saving: RwSignal<HashSet<String>>,
+    /// Shares for which people picked a folder, into which they are written once they are complete.
+    into_folder: RwSignal<HashSet<String>>,
     /// Why the last attempt to save a share failed.
     save_errors: RwSignal<HashMap<String, String>>,
     roster: RwSignal<Roster>,
@@ -95,6 +97,7 @@ impl Session {
             announcement: RwSignal::new(String::new()),
             adding: RwSignal::new(None),
             saving: RwSignal::new(HashSet::new()),
+            into_folder: RwSignal::new(HashSet::new()),
             save_errors: RwSignal::new(HashMap::new()),
             roster: RwSignal::new(Roster::default()),
             peer: StoredValue::new_local(None),
@@ -130,8 +133,12 @@ impl Session {
         self.peer.with_value(|peer| peer.as_ref().map(Peer::invite_link)).unwrap_or_default()
     }
 
-    pub(crate) fn is_saving(self, id: &str) -> bool {
-        self.saving.with(|saving| saving.contains(id))
+    /// Whether a share that is complete is on its way to where people keep it.
+    pub(crate) fn is_saving(self, share: &ShareInfo) -> bool {
+        self.saving.with(|saving| saving.contains(&share.id))
+            || (!share.saved
+                && share.error.is_none()
+                && self.into_folder.with(|shares| shares.contains(&share.id)))
     }
 
     pub(crate) fn save_error(self, id: &str) -> Option<String> {
@@ -215,13 +222,15 @@ impl Session {
         self.save_errors.update(|errors| {
             errors.remove(&id);
         });
-        self.save_when_complete.update_value(|ids| {
-            if directory.is_none() {
-                ids.insert(id.clone());
+        let change = |ids: &mut HashSet<String>, member: bool| {
+            if member {
+                ids.insert(id.clone())
             } else {
-                ids.remove(&id);
-            }
-        });
+                ids.remove(&id)
+            };
+        };
+        self.save_when_complete.update_value(|ids| change(ids, directory.is_none()));
+        self.into_folder.update(|ids| change(ids, directory.is_some()));
         self.ask(async move |peer| peer.receive(id, directory).await);
     }
 
@@ -338,6 +347,7 @@ impl Session {
         self.state.set(None);
         self.adding.set(None);
         self.saving.update(HashSet::clear);
+        self.into_folder.update(HashSet::clear);
         self.save_errors.update(HashMap::clear);
         self.roster.set(Roster::default());
         self.save_when_complete.update_value(HashSet::clear);

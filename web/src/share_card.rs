@@ -27,7 +27,7 @@ pub(crate) fn ShareCard(id: String) -> impl IntoView {
     let title_id = share.with_untracked(|share| format!("share-{}", share.id));
     let labelled_by = title_id.clone();
     let tile = paths::tile(&title, share.with_untracked(|share| share.file_count));
-    let saving = Memo::new(move |_| share.with(|share| session.is_saving(&share.id)));
+    let saving = Memo::new(move |_| share.with(|share| session.is_saving(share)));
     let word = Memo::new(move |_| share.with(|share| status::word(share, saving.get())));
     let figures = Memo::new(move |_| share.with(status::figures));
     let problem = Memo::new(move |_| {
