@@ -237,7 +237,8 @@ async fn say_goodbye(mut socket: Box<Socket>, end: End) -> Result<(), WsError> {
         socket.send(Message::Text(encode(&error))).await?;
     }
     let frame = CloseFrame { code: end.close_code(), reason: end.label().into() };
-    match socket.close(Some(frame)).await {
+    // Not the box's own `close`: it is a sink, too, wherever another crate asks `futures` for that.
+    match (*socket).close(Some(frame)).await {
         Ok(()) | Err(WsError::ConnectionClosed) => {}
         Err(error) => return Err(error),
     }
