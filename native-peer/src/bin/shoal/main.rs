@@ -106,10 +106,10 @@ struct Common {
     /// without a byte moved (never unless given)
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
     timeout: Option<u64>,
-    /// What others see you as [default: user@machine]
+    /// What others see you as (user@machine unless given)
     #[arg(long)]
     name: Option<String>,
-    /// Where the device key is kept [default: shoal in the user's configuration folder]
+    /// Where the device key is kept (shoal in the user's configuration folder unless given)
     #[arg(long, value_name = "DIR", env = "SHOAL_CONFIG", hide_env_values = true)]
     config_dir: Option<PathBuf>,
     /// Offer the loopback address too, for peers on this machine without a network
