@@ -46,8 +46,8 @@ pub(crate) fn test(workspace: &Workspace, selection: &Selection) -> Result {
         });
         report.check("documentation, browser", || {
             let mut cargo = wasm.cargo(workspace);
-            cargo.args(["doc", "--no-deps", "--profile", "web", "--target", wasm::TARGET]);
-            run(cargo.args(BROWSER))
+            cargo.args(["doc", "--no-deps", "--document-private-items", "--profile", "web"]);
+            run(cargo.args(["--target", wasm::TARGET]).args(BROWSER))
         });
     }
     // Before anything that compiles the server, which embeds it.
@@ -60,7 +60,7 @@ pub(crate) fn test(workspace: &Workspace, selection: &Selection) -> Result {
         });
         report.check("documentation", || {
             let mut cargo = workspace.cargo();
-            cargo.args(["doc", "--release", "--no-deps"]).args(HOST);
+            cargo.args(["doc", "--no-deps", "--document-private-items", "--release"]).args(HOST);
             run(cargo.env("RUSTDOCFLAGS", "-D warnings"))
         });
     }
