@@ -6,8 +6,8 @@
 
 use std::io;
 use std::net::{IpAddr, UdpSocket};
-use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
@@ -20,7 +20,6 @@ use rtc::ice::mdns::MulticastDnsMode;
 use rtc::peer_connection::configuration::setting_engine::{
     SctpMaxMessageSize, SettingEngineBuilder,
 };
-use socket2::SockRef;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval, timeout};
@@ -32,20 +31,15 @@ use webrtc::peer_connection::{
     RTCPeerConnectionState, RTCSessionDescription, RTCStatsReport, RTCStatsReportEntry,
     StatsSelector,
 };
-use webrtc::runtime::{
-    AsyncInterval, AsyncTcpListener, AsyncTcpStream, AsyncUdpSocket, JoinHandle, Runtime,
-    default_runtime,
-};
+use webrtc::runtime::default_runtime;
 
 use crate::channel::{ChannelSender, Outgoing, queue, receive_all, send_all};
+use crate::sockets::Sockets;
 
 /// The largest message we take, in bytes: what Chromium takes too.
 const MAX_MESSAGE_BYTES: u32 = 262_144;
 /// Bytes per channel that the library holds unacknowledged before it makes us wait.
 pub(crate) const SEND_BUFFER_BYTES: usize = 1 << 20;
-/// Kernel buffers of each UDP socket. The usual 208 KiB overflow under a 1 MiB SCTP window, and
-/// throughput falls to a tenth; the system may grant less than this.
-const SOCKET_BUFFER_BYTES: usize = 4 << 20;
 /// Requests that may wait for a connection. More means that it is stuck.
 const MAX_WAITING_REQUESTS: usize = 256;
 /// How often path and round trip are looked at.
@@ -100,6 +94,8 @@ pub(crate) struct Setup {
     /// Whether to offer this machine's loopback address too.
     pub(crate) loopback: bool,
     pub(crate) inbox: Inbox,
+    /// Set once the channels are open; see [`Sockets`].
+    pub(crate) settled: Arc<AtomicBool>,
 }
 
 impl Connection {
@@ -200,6 +196,7 @@ async fn drive(
             },
             () = channels.all_open(), if !open => {
                 open = true;
+                setup.settled.store(true, Ordering::Release);
                 inbox.event(ConnectionEvent::Open(opened(connection).await?)).await;
                 channels.start();
                 look.reset_immediately();
@@ -491,11 +488,12 @@ async fn build(
         .with_discard_local_candidates_during_ice_restart(true)
         .build();
     let runtime = default_runtime().ok_or_else(|| io::Error::other("no runtime"))?;
+    let runtime = Sockets::new(runtime, setup.settled.clone());
     let connection = PeerConnectionBuilder::new()
         .with_configuration(configuration)
         .with_setting_engine(settings)
         .with_handler(Arc::new(Handler { happened }))
-        .with_runtime(Arc::new(LargeBuffers(runtime)))
+        .with_runtime(Arc::new(runtime))
         .with_udp_addrs(addresses(setup.loopback))
         .with_data_channel_send_buffer_limit(SEND_BUFFER_BYTES)
         .build()
@@ -552,73 +550,6 @@ impl PeerConnectionEventHandler for Handler {
     }
 }
 
-/// The library's runtime, except that UDP sockets get larger kernel buffers.
-#[derive(Debug)]
-struct LargeBuffers(Arc<dyn Runtime>);
-
-type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
-
-impl Runtime for LargeBuffers {
-    fn wrap_udp_socket(&self, socket: UdpSocket) -> io::Result<Arc<dyn AsyncUdpSocket>> {
-        let reference = SockRef::from(&socket);
-        // The system may refuse, or grant less in silence; transfers are slower then.
-        for result in [
-            reference.set_recv_buffer_size(SOCKET_BUFFER_BYTES),
-            reference.set_send_buffer_size(SOCKET_BUFFER_BYTES),
-        ] {
-            if let Err(error) = result {
-                debug!(%error, "a socket keeps its small buffers");
-            }
-        }
-        self.0.wrap_udp_socket(socket)
-    }
-
-    fn spawn(&self, future: Boxed<'static, ()>) -> Box<dyn JoinHandle> {
-        self.0.spawn(future)
-    }
-
-    fn wrap_tcp_listener(
-        &self,
-        listener: std::net::TcpListener,
-    ) -> io::Result<Arc<dyn AsyncTcpListener>> {
-        self.0.wrap_tcp_listener(listener)
-    }
-
-    fn connect_tcp<'a>(
-        &'a self,
-        remote: std::net::SocketAddr,
-    ) -> Boxed<'a, io::Result<Arc<dyn AsyncTcpStream>>> {
-        self.0.connect_tcp(remote)
-    }
-
-    fn resolve_host<'a>(
-        &'a self,
-        host: &'a str,
-    ) -> Boxed<'a, io::Result<Vec<std::net::SocketAddr>>> {
-        self.0.resolve_host(host)
-    }
-
-    fn sleep(&self, duration: Duration) -> Boxed<'static, ()> {
-        self.0.sleep(duration)
-    }
-
-    fn interval(&self, period: Duration) -> Box<dyn AsyncInterval> {
-        self.0.interval(period)
-    }
-
-    fn block_on(&self, future: Pin<Box<dyn Future<Output = ()> + '_>>) {
-        self.0.block_on(future);
-    }
-
-    fn yield_now(&self) -> Boxed<'static, ()> {
-        self.0.yield_now()
-    }
-
-    fn name(&self) -> &'static str {
-        self.0.name()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::VecDeque;
@@ -640,7 +571,8 @@ mod tests {
             let (sender, news) = mpsc::channel(32);
             let inbox = Inbox { id, news: sender };
             let mut tasks = JoinSet::new();
-            let setup = Setup { role, ice_servers: vec![], loopback: true, inbox };
+            let settled = Arc::default();
+            let setup = Setup { role, ice_servers: vec![], loopback: true, inbox, settled };
             let connection = Connection::open(setup, &mut tasks);
             Self { connection, news, seen: VecDeque::new(), received: vec![], tasks }
         }

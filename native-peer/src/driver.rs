@@ -280,7 +280,8 @@ impl Driver {
             ConnectionRequest::Open { role, ice_servers, .. } => {
                 while self.tasks.try_join_next().is_some() {}
                 let inbox = Inbox { id, news: self.news_sender.clone() };
-                let setup = Setup { role, ice_servers, loopback: self.loopback, inbox };
+                let (loopback, settled) = (self.loopback, Arc::default());
+                let setup = Setup { role, ice_servers, loopback, inbox, settled };
                 self.connections.insert(id, Connection::open(setup, &mut self.tasks));
             }
             // Letting go closes it, once what was sent is out.

@@ -8,6 +8,7 @@
 //! | `driver` | the one loop that owns the core |
 //! | `signaling` | the WebSocket to the server that introduces peers |
 //! | `connection`, `channel` | one WebRTC connection and its two data channels |
+//! | `sockets` | what the WebRTC library needs of UDP sockets |
 //! | [`storage`], [`sources`] | what is received, and what is shared |
 //! | `clock` | the time that the core is told |
 //!
@@ -55,6 +56,7 @@ mod clock;
 mod connection;
 mod driver;
 mod signaling;
+mod sockets;
 pub mod sources;
 pub mod storage;
 
