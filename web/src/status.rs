@@ -40,8 +40,12 @@ pub(crate) fn figures(share: &ShareInfo) -> Vec<String> {
         ShareState::Available | ShareState::Opening | ShareState::Failed => {
             (share.have > 0).then(|| (text.already_here)(&size(share.have))).into_iter().collect()
         }
-        ShareState::Receiving if share.waiting == Some(Waiting::Source) => {
-            vec![part(share), text.waiting_source_hint.to_owned()]
+        ShareState::Receiving if let Some(waiting) = share.waiting => {
+            let hint = match waiting {
+                Waiting::Source => text.waiting_source_hint,
+                Waiting::Silence => text.waiting_silence_hint,
+            };
+            vec![part(share), hint.to_owned()]
         }
         ShareState::Receiving => {
             let mut figures = vec![part(share)];

@@ -114,6 +114,7 @@ pub struct Catalogue {
     pub waiting_source: &'static str,
     pub waiting_source_hint: &'static str,
     pub waiting_silence: &'static str,
+    pub waiting_silence_hint: &'static str,
     pub finishing: &'static str,
     pub saving: &'static str,
     pub ready_to_save: &'static str,
@@ -198,9 +199,8 @@ pub static ENGLISH: Catalogue = Catalogue {
     refused_short: "Refused",
     server_lost: |cause| {
         format!(
-            "The server cannot be reached{}. Transfers under way go on; nobody new can join until it is \
-             back. Trying again by itself.",
-            in_brackets(cause)
+            "{} Transfers under way go on; nobody new can join until it is back. Trying again by itself.",
+            ENGLISH.sentence(if cause.is_empty() { "the server cannot be reached" } else { cause })
         )
     },
     server_refused: |cause| {
@@ -284,6 +284,7 @@ pub static ENGLISH: Catalogue = Catalogue {
     waiting_source: "Waiting for someone who has it",
     waiting_source_hint: "It goes on as soon as they are back.",
     waiting_silence: "Waiting for an answer",
+    waiting_silence_hint: "The connection may have broken; it is revived or given up by itself.",
     finishing: "Checking…",
     saving: "Saving…",
     ready_to_save: "Ready to save",
@@ -340,14 +341,6 @@ fn grouped(n: usize) -> String {
     text
 }
 
-/// A cause that comes as a sentence or part of one, put behind what it explains.
-fn in_brackets(cause: &str) -> String {
-    match cause.trim().trim_end_matches('.') {
-        "" => String::new(),
-        cause => format!(" ({cause})"),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -364,9 +357,9 @@ mod tests {
     }
 
     #[test]
-    fn a_cause_is_told_once_and_only_if_known() {
-        assert!((ENGLISH.server_lost)("").starts_with("The server cannot be reached. "));
-        assert!((ENGLISH.server_lost)("no route.").contains("reached (no route). "));
+    fn a_cause_becomes_a_sentence() {
+        assert!((ENGLISH.server_lost)("").starts_with("The server cannot be reached. Transfers"));
+        assert!((ENGLISH.server_lost)("no route").starts_with("No route. Transfers"));
         assert_eq!(ENGLISH.sentence("the disk is full"), "The disk is full.");
         assert_eq!(ENGLISH.sentence("Écrit."), "Écrit.");
         assert_eq!(ENGLISH.sentence(" "), "");
