@@ -59,7 +59,8 @@ pub enum Holding {
 /// A message on the `control` channel.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PeerMessage {
-    /// The first message each way: who signs, proves that nobody sits between us.
+    /// The first message each way, sent when the channel opens and once more when the other side's has
+    /// come: it proves that nobody sits between.
     Confirm {
         /// [`PEER_VERSION`].
         version: u16,

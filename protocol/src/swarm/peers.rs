@@ -76,6 +76,8 @@ pub(super) struct Member {
 /// One connection to a member: its negotiation, its queues, what was asked and what is served on it.
 pub(super) struct Lane {
     pub(super) peer: PeerId,
+    /// Our own id when the connection was made; the server may have given another since.
+    us: PeerId,
     negotiation: Negotiation,
     pub(super) opened: Option<Opened>,
     /// It has proven that nobody sits between us; only then anything else is believed.
@@ -302,10 +304,12 @@ impl Swarm {
     }
 
     fn open_lane(&mut self, peer: PeerId, role: Role, epoch: u64) {
+        let Some(us) = self.peer_id else { return };
         let connection = ConnectionId(self.next_connection);
         self.next_connection += 1;
         let lane = Lane {
             peer,
+            us,
             negotiation: Negotiation::new(self.now, connection, role, epoch),
             opened: None,
             confirmed: false,
@@ -369,21 +373,27 @@ impl Swarm {
             return;
         }
         lane.negotiation.handle_open();
-        let role = lane.negotiation.role();
         lane.opened = Some(opened);
-        if let Some(transcript) = self.transcript(connection) {
-            let signature = transcript.sign(role, &self.key);
-            let confirm =
-                PeerMessage::Confirm { version: PEER_VERSION, signature, name: self.name.clone() };
-            self.tell(connection, &confirm);
-        }
+        self.confirm(connection);
+    }
+
+    /// Says who we are, and proves that nobody sits between us.
+    fn confirm(&mut self, connection: ConnectionId) {
+        let (Some(lane), Some(transcript)) =
+            (self.lanes.get(&connection), self.transcript(connection))
+        else {
+            return;
+        };
+        let signature = transcript.sign(lane.negotiation.role(), &self.key);
+        let name = self.name.clone();
+        self.tell(connection, &PeerMessage::Confirm { version: PEER_VERSION, signature, name });
     }
 
     /// What both sides of an open connection must have observed.
     fn transcript(&self, connection: ConnectionId) -> Option<Transcript> {
         let lane = self.lanes.get(&connection)?;
         let opened = lane.opened.as_ref()?;
-        let us = Side { peer: self.peer_id?, fingerprint: opened.local_fingerprint };
+        let us = Side { peer: lane.us, fingerprint: opened.local_fingerprint };
         let them = Side { peer: lane.peer, fingerprint: opened.remote_fingerprint };
         let (offerer, answerer) = match lane.negotiation.role() {
             Role::Offerer => (us, them),
@@ -402,8 +412,8 @@ impl Swarm {
         if version != PEER_VERSION {
             return self.close_lane(connection, CloseReason::Version, true);
         }
-        let Some(lane) = self.lanes.get_mut(&connection).filter(|lane| !lane.confirmed) else {
-            return self.close_lane(connection, CloseReason::ProtocolViolation, true);
+        let Some(lane) = self.lanes.get(&connection).filter(|lane| !lane.confirmed) else {
+            return; // said twice
         };
         let (peer, theirs) = match lane.negotiation.role() {
             Role::Offerer => (lane.peer, Role::Answerer),
@@ -424,6 +434,10 @@ impl Swarm {
             member.attempts = 0;
         }
         self.events.push_back(Event::PeerConnected { peer });
+        // Some WebRTC libraries lose a message that arrives before they have opened the channel on
+        // their side. Having heard from the other side we know that it has: so say it once more, for
+        // the case that the first was lost, and only then go on.
+        self.confirm(connection);
         self.announce_shelf(connection);
     }
 

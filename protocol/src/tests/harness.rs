@@ -45,6 +45,9 @@ pub(crate) struct Network {
     pub(crate) tamper: Option<Tamper>,
     /// May change or drop what the server passes on, like a server that lies.
     pub(crate) meddle: Option<Meddle>,
+    /// How much later the answerer's channels open than the offerer's; and the other way round if it is
+    /// not [`Role::Answerer`]. What arrives before is lost, as with real libraries.
+    pub(crate) opens_late: (Role, Duration),
     /// Connections whose ends see certificates that are not each other's.
     pub(crate) spliced: bool,
 }
@@ -130,6 +133,7 @@ impl World {
                 uplink: 100e6,
                 tamper: None,
                 meddle: None,
+                opens_late: (Role::Answerer, Duration::ZERO),
                 spliced: false,
             },
             rng,
@@ -401,7 +405,8 @@ impl World {
                 self.drain(end.0);
             }
             Happening::Arrive(end, channel, bytes)
-                if self.is_current(end.0, end.1) && self.links.contains_key(&end) =>
+                if self.is_current(end.0, end.1)
+                    && self.links.get(&end).is_some_and(|link| link.open) =>
             {
                 self.peers[end.0].swarm.handle_message(now, end.2, channel, &bytes);
                 self.drain(end.0);
@@ -605,12 +610,15 @@ impl World {
         }
     }
 
-    fn open_both(&mut self, a: End, b: End) {
+    fn open_both(&mut self, offerer: End, answerer: End) {
+        let (a, b) = (offerer, answerer);
         let (Some(link_a), Some(link_b)) = (self.links.get(&a), self.links.get(&b)) else { return };
         let (cert_a, cert_b) = (link_a.certificate, link_b.certificate);
         let middle = [0xaa; 32];
         for (end, local, remote) in [(a, cert_a, cert_b), (b, cert_b, cert_a)] {
-            let after = self.net.latency * 3;
+            let (late, by) = self.net.opens_late;
+            let is_late = end == if late == Role::Offerer { offerer } else { answerer };
+            let after = self.net.latency * 3 + if is_late { by } else { Duration::ZERO };
             let remote_fingerprint = Fingerprint(if self.net.spliced { middle } else { remote });
             let opened = Opened {
                 max_message_size: 262_144,

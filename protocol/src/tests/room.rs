@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use super::harness::{World, data};
 use crate::event::{CloseReason, Event, Failure, ShareState, Waiting};
-use crate::io::{Channel, StorageError, StorageRequest};
+use crate::io::{Channel, Role, StorageError, StorageRequest};
 use crate::manifest::ShareId;
 use crate::message::PeerMessage;
 use crate::piece::FileIndex;
@@ -297,6 +297,24 @@ fn a_server_that_loses_and_changes_signals_only_delays() {
     world.until(MINUTE * 2, "connected", |w| {
         w.peers.iter().all(|p| p.swarm.peers().any(|peer| peer.connected))
     });
+}
+
+#[test]
+fn a_library_that_loses_what_comes_before_its_channel_opens_does_no_harm() {
+    for late in [Role::Offerer, Role::Answerer] {
+        let mut world = World::new(21);
+        world.net.opens_late = (late, Duration::from_millis(300));
+        world.add();
+        let share = world.share(0, &[("file", data(21, PIECE))]);
+        world.add();
+        world.until(MINUTE, "on the shelf", |w| w.view(1, share).is_some());
+        let back = world.share(1, &[("back", data(22, PIECE))]);
+        world.receive(1, share);
+        world.until(MINUTE, "received", |w| w.is_complete(1, share));
+        world.until(MINUTE, "on the shelf", |w| w.view(0, back).is_some());
+        world.receive(0, back);
+        world.until(MINUTE, "received", |w| w.is_complete(0, back));
+    }
 }
 
 #[test]
