@@ -489,16 +489,16 @@ async fn build(
         .build();
     let runtime = default_runtime().ok_or_else(|| io::Error::other("no runtime"))?;
     let runtime = Sockets::new(runtime, setup.settled.clone());
-    let connection = PeerConnectionBuilder::new()
+    let building = PeerConnectionBuilder::new()
         .with_configuration(configuration)
         .with_setting_engine(settings)
         .with_handler(Arc::new(Handler { happened }))
         .with_runtime(Arc::new(runtime))
         .with_udp_addrs(addresses(setup.loopback))
         .with_data_channel_send_buffer_limit(SEND_BUFFER_BYTES)
-        .build()
-        .await?;
-    Ok(Arc::new(connection))
+        .build();
+    // A large future: on the heap rather than in each that waits for it.
+    Ok(Arc::new(Box::pin(building).await?))
 }
 
 /// Where to bind: every interface but loopback, which only serves peers on this machine. It is added

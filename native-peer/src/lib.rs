@@ -84,8 +84,12 @@ pub struct Options {
     pub loopback: bool,
     /// Changes messages before they are sent.
     #[cfg(feature = "misbehave")]
-    pub tamper: Option<Box<dyn FnMut(&mut Transmit) + Send>>,
+    pub tamper: Option<TamperWith>,
 }
+
+/// Changes a message before it is sent.
+#[cfg(feature = "misbehave")]
+pub type TamperWith = Box<dyn FnMut(&mut Transmit) + Send>;
 
 /// A member of a room. Dropping it leaves the room, without waiting; see [`Peer::leave`].
 pub struct Peer {
@@ -276,7 +280,7 @@ impl Peer {
 /// Lets tests change what is sent; without the feature `misbehave` it is nothing.
 pub(crate) struct Tamper {
     #[cfg(feature = "misbehave")]
-    change: Option<Box<dyn FnMut(&mut Transmit) + Send>>,
+    change: Option<TamperWith>,
 }
 
 impl Tamper {

@@ -79,8 +79,8 @@ impl AsyncUdpSocket for OneByOne {
             buf[..length].copy_from_slice(&datagram[..length]);
             *first = its_meta;
         } else {
-            let (mut buf, first) = (std::slice::from_mut(buf), std::slice::from_mut(first));
-            ready!(self.inner.poll_recv(cx, &mut buf, first))?;
+            let (buf, first) = (std::slice::from_mut(buf), std::slice::from_mut(first));
+            ready!(self.inner.poll_recv(cx, buf, first))?;
             let (buf, first) = (&buf[0], &mut first[0]);
             let stride = first.stride.max(1);
             for datagram in buf[..first.len].chunks(stride).skip(1) {

@@ -2,7 +2,7 @@
 //! and told apart where that made two of them the same. Pure: looks at no file system.
 
 use std::collections::{HashMap, HashSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use protocol::manifest::{EntryKind, MAX_NAME_BYTES, Manifest};
 use protocol::names::safe_component;
@@ -39,11 +39,11 @@ pub(super) fn relative(manifest: &Manifest) -> Vec<PathBuf> {
 }
 
 /// What two paths have in common that this system's file systems take for the same.
-fn folded(path: &PathBuf) -> PathBuf {
+fn folded(path: &Path) -> PathBuf {
     if cfg!(any(windows, target_os = "macos")) {
         path.to_string_lossy().to_lowercase().into()
     } else {
-        path.clone()
+        path.to_owned()
     }
 }
 
@@ -70,8 +70,6 @@ pub(crate) fn numbered(name: &str, number: u32, directory: bool) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
     use protocol::identity::DeviceKey;
     use protocol::manifest::{Entry, SharePath};
 

@@ -9,9 +9,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use native_peer::{
-    CloseReason, PathKind, PeerId, PeerView, PublicKey, ShareId, ShareView, Waiting,
-};
+use native_peer::{CloseReason, PeerId, PeerView, PublicKey, ShareId, ShareView, Waiting};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
@@ -116,17 +114,11 @@ impl Output {
     }
 
     pub(crate) fn peer_connected(&mut self, view: &PeerView) {
-        let path = view.path.map(|path| match path.kind {
-            PathKind::Lan => "lan",
-            PathKind::Direct => "direct",
-            PathKind::Relayed => "relayed",
-        });
         self.event(&json!({
             "event": "peer-connected",
             "peer": view.id.to_string(),
             "name": view.name,
             "key": view.key.map(|key| key.to_string()),
-            "path": path,
         }));
         self.line(&format!("{} is connected.", named(&view.name)));
     }

@@ -6,6 +6,10 @@ use std::time::Duration;
 
 use native_peer::storage::Storage;
 use native_peer::{Event, Invite, Limits, Options, Peer};
+#[cfg(unix)]
+use tokio::signal::unix;
+#[cfg(windows)]
+use tokio::signal::windows;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval, sleep_until};
 
@@ -81,23 +85,19 @@ impl Room {
     /// Waits for the next thing to happen. It is an error to be interrupted or refused, or to run out
     /// of patience.
     pub(crate) async fn next(&mut self, output: &mut Output) -> Result<Step, Failure> {
-        loop {
-            tokio::select! {
-                () = self.signals.next() => {
-                    return Err(Failure::new(Code::Interrupted, "interrupted"));
-                }
-                event = self.events.recv() => {
-                    let ended = || Failure::new(Code::Other, "the peer has ended by itself");
-                    let event = event.ok_or_else(ended)?;
-                    self.tell(&event, output)?;
-                    return Ok(Step::Event(event));
-                }
-                _ = self.tick.tick() => {
-                    self.patience.check_silence(&self.peer)?;
-                    return Ok(Step::Tick);
-                }
-                () = until(self.patience.server) => return Err(self.patience.unreachable()),
+        tokio::select! {
+            () = self.signals.next() => Err(Failure::new(Code::Interrupted, "interrupted")),
+            event = self.events.recv() => {
+                let ended = || Failure::new(Code::Other, "the peer has ended by itself");
+                let event = event.ok_or_else(ended)?;
+                self.tell(&event, output)?;
+                Ok(Step::Event(event))
             }
+            _ = self.tick.tick() => {
+                self.patience.check_silence(&self.peer)?;
+                Ok(Step::Tick)
+            }
+            () = until(self.patience.server) => Err(self.patience.unreachable()),
         }
     }
 
@@ -173,30 +173,39 @@ async fn until(at: Option<Instant>) {
     }
 }
 
-/// Ctrl-C, and what else asks a process to end.
+/// Ctrl-C, and what else asks a process to end. Listens all the time, so that none is missed.
 struct Signals {
     #[cfg(unix)]
-    terminate: tokio::signal::unix::Signal,
+    interrupt: unix::Signal,
+    #[cfg(unix)]
+    terminate: unix::Signal,
+    #[cfg(windows)]
+    interrupt: windows::CtrlC,
 }
 
 impl Signals {
     fn new() -> Result<Self, Failure> {
-        #[cfg(unix)]
-        let terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())
-            .map_err(|error| Failure::new(Code::Other, error.to_string()))?;
+        let failed = |error: std::io::Error| Failure::new(Code::Other, error.to_string());
         Ok(Self {
             #[cfg(unix)]
-            terminate,
+            interrupt: unix::signal(unix::SignalKind::interrupt()).map_err(failed)?,
+            #[cfg(unix)]
+            terminate: unix::signal(unix::SignalKind::terminate()).map_err(failed)?,
+            #[cfg(windows)]
+            interrupt: windows::ctrl_c().map_err(failed)?,
         })
     }
 
+    #[cfg(unix)]
     async fn next(&mut self) {
-        #[cfg(unix)]
         tokio::select! {
-            _ = tokio::signal::ctrl_c() => {}
+            _ = self.interrupt.recv() => {}
             _ = self.terminate.recv() => {}
         }
-        #[cfg(not(unix))]
-        let _ = tokio::signal::ctrl_c().await;
+    }
+
+    #[cfg(windows)]
+    async fn next(&mut self) {
+        let _ = self.interrupt.recv().await;
     }
 }
