@@ -11,7 +11,7 @@ use std::process::Command;
 use crate::Result;
 use crate::apt;
 use crate::run::{on_path, output, run};
-use crate::workspace::Workspace;
+use crate::workspace::{RUSTDOC_FLAGS, Workspace};
 
 /// The target's name in Rust.
 pub(crate) const TARGET: &str = "wasm32-unknown-unknown";
@@ -91,7 +91,7 @@ impl Toolchain {
         program: impl Into<std::ffi::OsString>,
     ) -> Command {
         let mut command = workspace.command(program);
-        let mut rustdoc_flags = "-Dwarnings".to_owned();
+        let mut rustdoc_flags = RUSTDOC_FLAGS.to_owned();
         command.env("CARGO_TARGET_DIR", workspace.wasm_target());
         if let Self::Debian { sysroot } = self {
             let bin = Path::new(DEBIAN_BIN);

@@ -9,6 +9,10 @@ use std::process::Command;
 
 use crate::Result;
 
+/// For all our `cargo doc`: documentation of modules is for those who work on them, so it may link
+/// to what is private.
+pub(crate) const RUSTDOC_FLAGS: &str = "-Dwarnings -Arustdoc::private_intra_doc_links";
+
 /// The checkout this command belongs to, and its tools.
 pub(crate) struct Workspace {
     root: PathBuf,
@@ -96,6 +100,7 @@ impl Workspace {
     /// of our commands build the server differently.
     pub(crate) fn cargo(&self) -> Command {
         let mut command = self.command(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+        command.env("RUSTDOCFLAGS", RUSTDOC_FLAGS);
         if self.has_page() {
             command.env("SHOAL_PAGE", self.page());
         }
