@@ -10,7 +10,7 @@ use crate::invite_card::InviteCard;
 use crate::people::People;
 use crate::picker::Picker;
 use crate::session::Session;
-use crate::share_card::ShareCard;
+use crate::share_card::{MEMORY_COMFORTABLE_BYTES, ShareCard};
 
 /// Whoever made the room sees the invite first, whoever came for files the files. The order is that of the
 /// document, so that the keyboard follows it too.
@@ -77,9 +77,8 @@ fn MemoryNote() -> impl IntoView {
         session.state.with(|state| {
             let state = state.as_ref()?;
             let theirs = state.shares.iter().any(|share| share.state != ShareState::Shared);
-            let left = state.available.map(|bytes| text().units.size(bytes));
-            (theirs && state.storage == Storage::Memory)
-                .then(|| (text().memory_only)(left.as_deref()))
+            let limit = text().units.size(MEMORY_COMFORTABLE_BYTES);
+            (theirs && state.storage == Storage::Memory).then(|| (text().memory_only)(&limit))
         })
     });
     move || note.get().map(|note| view! { <p class="note" role="note">{note}</p> })

@@ -3,7 +3,7 @@
 use leptos::html;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
-use wasm_peer::api::{FileInfo, ShareInfo, ShareState};
+use wasm_peer::api::{FileInfo, ShareInfo, ShareState, Storage};
 use web::format;
 use web::paths;
 use web::text::text;
@@ -11,6 +11,10 @@ use web::text::text;
 use crate::browser;
 use crate::session::Session;
 use crate::status;
+
+/// Beyond this much, what is kept in memory may end the tab on common phones and computers. Browsers tell no
+/// limit of theirs.
+pub(crate) const MEMORY_COMFORTABLE_BYTES: u64 = 1_000_000_000;
 
 /// A share as it is now, or as it last was if it just left the shelf.
 type Share = Memo<ShareInfo>;
@@ -141,12 +145,22 @@ fn origin(session: Session, share: &ShareInfo) -> Option<String> {
 
 /// A warning, before people accept, that the browser has too little room.
 fn no_room(session: Session, share: Share) -> Option<String> {
-    let available = session.state.with(|state| state.as_ref()?.available)?;
+    let (storage, available) = session.state.with(|state| {
+        let state = state.as_ref()?;
+        Some((state.storage, state.available))
+    })?;
     share.with(|share| {
         let missing = share.total.saturating_sub(share.have);
         let size = |bytes| text().units.size(bytes);
-        (share.state == ShareState::Available && missing > available)
-            .then(|| (text().no_room)(&size(missing), &size(available)))
+        match storage {
+            _ if share.state != ShareState::Available => None,
+            // What the browser calls available is of its disk.
+            Storage::Memory => (missing > MEMORY_COMFORTABLE_BYTES)
+                .then(|| (text().too_large_for_memory)(&size(missing))),
+            Storage::Disk => available
+                .filter(|&available| missing > available)
+                .map(|available| (text().no_room)(&size(missing), &size(available))),
+        }
     })
 }
 

@@ -98,7 +98,8 @@ pub struct Catalogue {
     pub try_again: &'static str,
     pub remove: &'static str,
     pub progress_of: fn(&str) -> String,
-    pub memory_only: fn(Option<&str>) -> String,
+    pub memory_only: fn(&str) -> String,
+    pub too_large_for_memory: fn(&str) -> String,
     pub no_room: fn(&str, &str) -> String,
 
     // How a share stands.
@@ -259,11 +260,16 @@ pub static ENGLISH: Catalogue = Catalogue {
     try_again: "Try again",
     remove: "Delete from this browser",
     progress_of: |title| format!("Progress of {title}"),
-    memory_only: |left| {
+    memory_only: |limit| {
         format!(
-            "This browser keeps what it receives in memory (a private window?){}. Large files may not \
-             fit, and reloading loses them. A normal window has room on the disk.",
-            left.map_or_else(String::new, |left| format!("; about {left} are free"))
+            "This browser keeps what it receives in memory (a private window?). More than about {limit} may \
+             not fit, and reloading loses it. A normal window uses the disk."
+        )
+    },
+    too_large_for_memory: |needed| {
+        format!(
+            "This needs {needed} of memory, which may not be there. Open the invite in a normal window \
+             instead."
         )
     },
     no_room: |needed, left| {
