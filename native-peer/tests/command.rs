@@ -47,7 +47,11 @@ fn help_is_as_recorded() {
             std::fs::write(&path, &output.stdout).unwrap();
         }
         let recorded = std::fs::read_to_string(&path).unwrap_or_default().replace("\r\n", "\n");
-        assert_eq!(String::from_utf8(output.stdout).unwrap(), recorded, "see the head of this file");
+        assert_eq!(
+            String::from_utf8(output.stdout).unwrap(),
+            recorded,
+            "see the head of this file"
+        );
     }
 }
 
@@ -58,11 +62,9 @@ fn each_kind_of_failure_has_its_exit_code_and_word() {
     std::fs::write(&file, "x").unwrap();
     let (file, folder) = (file.to_str().unwrap(), folder.path().to_str().unwrap());
     let link = format!("http://127.0.0.1:1/#{}", "A".repeat(66));
-    let good = native_peer::Invite::new(
-        [7; 32],
-        &native_peer::DeviceKey::from_bytes([1; 32]).public(),
-    )
-    .to_link("http://127.0.0.1:1");
+    let good =
+        native_peer::Invite::new([7; 32], &native_peer::DeviceKey::from_bytes([1; 32]).public())
+            .to_link("http://127.0.0.1:1");
     let missing = format!("{file}-that-is-missing");
     let unwritable = format!("{file}/below");
     for (arguments, code, word) in [

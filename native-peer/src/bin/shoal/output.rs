@@ -24,7 +24,8 @@ pub(crate) struct Output {
     json: bool,
     bar: Option<ProgressBar>,
     terminal: bool,
-    last_line: Option<Instant>,
+    /// Bytes that the last line of progress told, and when that was.
+    last_line: Option<(u64, Instant)>,
     waiting: Option<Wait>,
 }
 
@@ -108,9 +109,12 @@ impl Output {
             "total": view.manifest.total(),
             "from_creator": view.from_creator,
         }));
-        let plural = if files == 1 { "file" } else { "files" };
         let total = size(view.manifest.total());
-        self.line(&format!("{}: {files} {plural}, {total}", printable(&title)));
+        let content = match (view.manifest.common_name(), files) {
+            (Some(_), 0 | 2..) => format!("{}: {files} files, {total}", printable(&title)),
+            (Some(_), 1) | (None, _) => format!("{}: {total}", printable(&title)),
+        };
+        self.line(&content);
     }
 
     pub(crate) fn peer_connected(&mut self, view: &PeerView) {
@@ -190,24 +194,33 @@ impl Output {
         self.line(sentence);
     }
 
+    /// How far receiving is.
     pub(crate) fn progress(&mut self, progress: Progress) {
+        self.show(progress, &receiving(progress));
+    }
+
+    /// What was sent.
+    pub(crate) fn sent(&mut self, progress: Progress) {
+        self.show(progress, &sending(progress));
+    }
+
+    fn show(&mut self, progress: Progress, text: &str) {
         let Progress { bytes, total, rate, peers } = progress;
         let rate = rate.max(0.0) as u64;
         self.event(&json!({
             "event": "progress", "bytes": bytes, "total": total, "rate": rate, "peers": peers,
         }));
-        if self.json {
-            return;
-        }
-        let text = sentence(progress);
         if self.terminal {
             let bar = self.bar.get_or_insert_with(new_bar);
             bar.set_length(total.max(1));
             bar.set_position(bytes.min(total));
-            bar.set_message(text);
-        } else if self.last_line.is_none_or(|last| last.elapsed() >= LINE_INTERVAL) {
-            self.last_line = Some(Instant::now());
-            self.line(&text);
+            bar.set_message(text.to_owned());
+        } else if self
+            .last_line
+            .is_none_or(|(at, then)| at != bytes && then.elapsed() >= LINE_INTERVAL)
+        {
+            self.last_line = Some((bytes, Instant::now()));
+            self.line(text);
         }
     }
 
@@ -318,15 +331,23 @@ fn new_bar() -> ProgressBar {
     ProgressBar::with_draw_target(Some(1), ProgressDrawTarget::stderr()).with_style(style)
 }
 
-fn sentence(progress: Progress) -> String {
+fn receiving(progress: Progress) -> String {
     let Progress { bytes, total, rate, peers } = progress;
     let mut text = format!("{} of {}, {}/s", size(bytes), size(total), size(rate.max(0.0) as u64));
     if rate >= 1.0 && bytes < total {
         let left = (total - bytes) as f64 / rate;
         text += &format!(", {} left", duration(left));
     }
-    let plural = if peers == 1 { "peer" } else { "peers" };
-    text + &format!(", {peers} {plural}")
+    text + ", " + &connected(peers)
+}
+
+fn sending(progress: Progress) -> String {
+    let Progress { bytes, rate, peers, .. } = progress;
+    format!("{} sent, {}/s, {}", size(bytes), size(rate.max(0.0) as u64), connected(peers))
+}
+
+fn connected(peers: usize) -> String {
+    format!("{peers} {}", if peers == 1 { "peer" } else { "peers" })
 }
 
 fn duration(seconds: f64) -> String {
@@ -369,9 +390,10 @@ mod tests {
     #[test]
     fn progress_reads_well() {
         let progress = Progress { bytes: 1 << 20, total: 3 << 20, rate: 1024.0 * 1024.0, peers: 1 };
-        assert_eq!(sentence(progress), "1.0 MiB of 3.0 MiB, 1.0 MiB/s, 2 s left, 1 peer");
+        assert_eq!(receiving(progress), "1.0 MiB of 3.0 MiB, 1.0 MiB/s, 2 s left, 1 peer");
         let done = Progress { bytes: 5, total: 5, rate: 0.0, peers: 2 };
-        assert_eq!(sentence(done), "5 B of 5 B, 0 B/s, 2 peers");
+        assert_eq!(receiving(done), "5 B of 5 B, 0 B/s, 2 peers");
+        assert_eq!(sending(done), "5 B sent, 0 B/s, 2 peers");
         assert_eq!(duration(61.0), "1:01 min");
         assert_eq!(duration(7322.0), "2:02 h");
     }

@@ -1,11 +1,12 @@
 //! What `send` and `receive` have in common: entering a room, waiting for what happens in it, telling
 //! about everybody there, giving up, and leaving.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use native_peer::storage::Storage;
-use native_peer::{Event, Invite, Limits, Options, Peer};
+use native_peer::{Event, Invite, Limits, Options, Peer, PeerId};
 #[cfg(unix)]
 use tokio::signal::unix;
 #[cfg(windows)]
@@ -28,6 +29,8 @@ pub(crate) struct Room {
     tick: Interval,
     signals: Signals,
     patience: Patience,
+    /// Of all who were ever connected: some are gone by the time they are told of.
+    names: HashMap<PeerId, String>,
 }
 
 /// What the wait in a room was for.
@@ -79,7 +82,7 @@ impl Room {
             silence: common.timeout.map(Duration::from_secs),
             moved: (0, Instant::now()),
         };
-        Ok(Self { peer, events, tick, signals, patience })
+        Ok(Self { peer, events, tick, signals, patience, names: HashMap::new() })
     }
 
     /// Waits for the next thing to happen. It is an error to be interrupted or refused, or to run out
@@ -99,6 +102,11 @@ impl Room {
             }
             () = until(self.patience.server) => Err(self.patience.unreachable()),
         }
+    }
+
+    /// What a peer calls itself, or called itself.
+    pub(crate) fn name(&self, peer: PeerId) -> &str {
+        self.names.get(&peer).map_or("", String::as_str)
     }
 
     /// Leaves, unless another signal says that even that takes too long.
@@ -129,6 +137,7 @@ impl Room {
             Event::PeerConnected { peer } => {
                 let snapshot = self.peer.snapshot();
                 if let Some(view) = snapshot.peers.iter().find(|view| view.id == *peer) {
+                    self.names.insert(*peer, view.name.clone());
                     output.peer_connected(view);
                 }
             }

@@ -62,10 +62,9 @@ async fn serve(
             }
             Step::Event(Event::Received { share: which, peer }) if which == share => {
                 let snapshot = room.peer.snapshot();
-                let name = snapshot.peers.iter().find(|view| view.id == peer).map(|v| &*v.name);
                 let view = snapshot.shares.iter().find(|view| view.id == share);
                 let title = view.map(|view| view.manifest.title()).unwrap_or_default();
-                output.received(share, &title, peer, name.unwrap_or_default());
+                output.received(share, &title, peer, room.name(peer));
                 receivers.insert(peer);
                 match until_received {
                     Some(wanted) if receivers.len() >= wanted as usize => return Ok(()),
@@ -86,11 +85,11 @@ fn show(room: &Room, share: ShareId, rate: &mut Rate, output: &mut Output) {
     let snapshot = room.peer.snapshot();
     let Some(view) = snapshot.shares.iter().find(|view| view.id == share) else { return };
     let peers = snapshot.peers.iter().filter(|peer| peer.connected).count();
-    // How far the one who is furthest behind is cannot be told from here; what was sent can.
+    // How far each receiver is cannot be told from here; what was sent, to all together, can.
     let bytes = view.uploaded;
     let rate = rate.measure(bytes);
     output.waiting((peers == 0).then_some(Wait::Receivers));
-    output.progress(Progress { bytes, total: view.manifest.total(), rate, peers });
+    output.sent(Progress { bytes, total: view.manifest.total(), rate, peers });
 }
 
 /// Bytes per second, smoothed over a few measurements.
