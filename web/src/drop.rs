@@ -77,20 +77,18 @@ impl Dropped {
 
 /// What was picked with a file input.
 pub(crate) fn picked(list: &FileList) -> Vec<SharedFile> {
-    let files: Vec<File> = (0..list.length()).filter_map(|i| list.get(i)).collect();
-    let paths: Vec<String> = files
-        .iter()
-        .map(|file| {
-            // In a picked folder: the path from it on.
-            Reflect::get(file, &"webkitRelativePath".into())
-                .ok()
-                .and_then(|path| path.as_string())
-                .filter(|path| !path.is_empty())
-                .unwrap_or_else(|| file.name())
-        })
-        .collect();
-    // One input gives one folder, or files of one folder: names cannot clash.
-    files.into_iter().zip(paths).map(|(file, path)| SharedFile { path, file: Some(file) }).collect()
+    let files = (0..list.length()).filter_map(|i| list.get(i)).map(|file| SharedFile {
+        // In a picked folder: the path from it on.
+        path: Reflect::get(&file, &"webkitRelativePath".into())
+            .ok()
+            .and_then(|path| path.as_string())
+            .filter(|path| !path.is_empty())
+            .unwrap_or_else(|| file.name()),
+        file: Some(file),
+    });
+    let (folder, loose): (Vec<_>, Vec<_>) = files.partition(|file| file.path.contains('/'));
+    // Phones let people pick files of one name from many places.
+    apart(std::iter::once(folder).chain(loose.into_iter().map(|file| vec![file])).collect())
 }
 
 /// Sorts entries of the folder at `parent` into files, which are opened, and folders still to be walked.

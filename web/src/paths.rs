@@ -30,25 +30,6 @@ pub fn tell_apart(groups: Vec<Vec<String>>) -> Vec<Vec<String>> {
         .collect()
 }
 
-/// Sorts the paths of picked files into the groups that [`tell_apart`] takes: those of one folder together,
-/// every file outside a folder by itself.
-pub fn by_top(paths: Vec<String>) -> Vec<Vec<String>> {
-    let mut groups: Vec<Vec<String>> = Vec::new();
-    let mut folders: HashMap<String, usize> = HashMap::new();
-    for path in paths {
-        if !path.contains('/') {
-            groups.push(vec![path]);
-            continue;
-        }
-        let index = *folders.entry(top(&path).to_owned()).or_insert(groups.len());
-        if index == groups.len() {
-            groups.push(Vec::new());
-        }
-        groups[index].push(path);
-    }
-    groups
-}
-
 /// A sign for what a share is: the extension of a single file if it is a short one, else how many files.
 pub fn tile(title: &str, file_count: u32) -> String {
     if file_count != 1 {
@@ -125,12 +106,6 @@ mod tests {
             tell_apart(owned(&[&["a (2)"], &["a"], &["a"]])),
             owned(&[&["a (2)"], &["a"], &["a (3)"]])
         );
-    }
-
-    #[test]
-    fn picked_files_are_grouped_by_folder() {
-        let paths = ["f/a", "x", "f/g/b", "x", "h/c"].map(str::to_owned).to_vec();
-        assert_eq!(by_top(paths), owned(&[&["f/a", "f/g/b"], &["x"], &["x"], &["h/c"]]));
     }
 
     #[test]
