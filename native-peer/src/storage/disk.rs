@@ -8,7 +8,7 @@
 //!
 //! Every path is used below a directory handle, so no name leads out of the folder, whatever a manifest
 //! says; and the folders used are ones made here, so no symbolic link is in the way. After a crash
-//! nothing claimed is false: data is durable before the [journal](super::journal) says so, and what the
+//! nothing claimed is false: data is durable before the [journal] says so, and what the
 //! journal says is checked against signatures and bytes when the share is opened again.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
