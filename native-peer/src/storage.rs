@@ -253,3 +253,152 @@ fn write_failed(name: impl std::fmt::Display, error: &io::Error) -> StorageError
         _ => StorageError::Other(format!("{name} could not be written: {error}")),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+    use std::sync::mpsc as blocking_mpsc;
+
+    use protocol::identity::DeviceKey;
+    use protocol::io::ReadId;
+    use protocol::manifest::{Entry, EntryKind, SharePath};
+    use protocol::piece::FileIndex;
+
+    use super::*;
+
+    const SHARE: ShareId = ShareId([1; 32]);
+    const SPAN: Span = Span { file: FileIndex(0), file_offset: 0, payload_offset: 0, length: 1 };
+
+    /// Notes what it is asked, and commits only when it is let.
+    struct Slow {
+        calls: Mutex<Vec<&'static str>>,
+        may_commit: Mutex<blocking_mpsc::Receiver<()>>,
+    }
+
+    impl Slow {
+        fn note(&self, call: &'static str) {
+            self.calls.lock().unwrap().push(call);
+        }
+    }
+
+    impl Storage for Slow {
+        fn open(
+            &self,
+            _: ShareId,
+            _: &Arc<Manifest>,
+            _: &SignedManifest,
+        ) -> Result<Kept, StorageError> {
+            panic!("a disk on fire");
+        }
+
+        fn read(&self, _: ShareId, _: Span) -> Result<Vec<u8>, StorageError> {
+            self.note("read");
+            Ok(vec![7])
+        }
+
+        fn write(&self, _: ShareId, _: PieceIndex, _: Span, _: &[u8]) -> Result<(), StorageError> {
+            self.note("write");
+            Ok(())
+        }
+
+        fn commit(
+            &self,
+            _: ShareId,
+            _: &[PieceIndex],
+            _: &[HashBatch],
+        ) -> Result<(), StorageError> {
+            self.may_commit.lock().unwrap().recv().unwrap();
+            self.note("commit");
+            Ok(())
+        }
+
+        fn finish(&self, _: ShareId) -> Result<(), StorageError> {
+            self.note("finish");
+            Ok(())
+        }
+
+        fn close(&self, _: ShareId, _: bool) {
+            self.note("close");
+        }
+
+        fn places(&self, _: ShareId) -> Option<Vec<PathBuf>> {
+            None
+        }
+    }
+
+    fn slow() -> (Arc<Slow>, Files, mpsc::Receiver<StorageResponse>, blocking_mpsc::Sender<()>) {
+        let (let_commit, may_commit) = blocking_mpsc::channel();
+        let calls = Mutex::default();
+        let slow = Arc::new(Slow { calls, may_commit: Mutex::new(may_commit) });
+        let (sender, responses) = mpsc::channel(16);
+        (slow.clone(), Files::new(slow, sender), responses, let_commit)
+    }
+
+    fn write() -> StorageRequest {
+        StorageRequest::Write { share: SHARE, piece: PieceIndex(0), span: SPAN, bytes: vec![7] }
+    }
+
+    fn commit() -> StorageRequest {
+        StorageRequest::Commit { share: SHARE, pieces: vec![], batches: vec![] }
+    }
+
+    #[tokio::test]
+    async fn a_slow_commit_holds_up_what_must_come_after_it_and_nothing_else() {
+        let (slow, mut files, mut responses, let_commit) = slow();
+        files.request(write());
+        files.request(commit());
+        files.request(write());
+        for _ in 0..2 {
+            let response = responses.recv().await.unwrap();
+            assert!(matches!(response, StorageResponse::Written { .. }), "{response:?}");
+        }
+        files.request(StorageRequest::Read { read: ReadId(1), share: SHARE, span: SPAN });
+        let response = responses.recv().await.unwrap();
+        assert!(matches!(response, StorageResponse::Read { .. }), "{response:?}");
+        files.request(commit());
+        files.request(StorageRequest::Finish { share: SHARE });
+        let_commit.send(()).unwrap();
+        let_commit.send(()).unwrap();
+        for _ in 0..2 {
+            let response = responses.recv().await.unwrap();
+            assert!(matches!(response, StorageResponse::Committed { .. }), "{response:?}");
+        }
+        let response = responses.recv().await.unwrap();
+        assert!(matches!(response, StorageResponse::Finished { .. }), "{response:?}");
+        files.finish().await;
+        let expected = ["write", "write", "read", "commit", "commit", "finish"];
+        assert_eq!(*slow.calls.lock().unwrap(), expected);
+    }
+
+    #[tokio::test]
+    async fn what_was_asked_for_is_done_before_leaving() {
+        let (slow, mut files, responses, let_commit) = slow();
+        files.request(write());
+        files.request(commit());
+        files.request(StorageRequest::Close { share: SHARE, discard: false });
+        drop(responses);
+        let_commit.send(()).unwrap();
+        files.finish().await;
+        assert_eq!(*slow.calls.lock().unwrap(), ["write", "commit", "close"]);
+    }
+
+    #[tokio::test]
+    async fn a_storage_that_panics_is_an_answer_and_not_the_end() {
+        let (_, mut files, mut responses, _let_commit) = slow();
+        let entry = Entry {
+            path: SharePath::new("a").unwrap(),
+            kind: EntryKind::File { size: 1 },
+            modified_ms: None,
+        };
+        let key = DeviceKey::from_bytes([1; 32]);
+        let manifest = Arc::new(Manifest::new(key.public(), vec![entry]).unwrap());
+        let room = protocol::signaling::RoomId([0; 16]);
+        let signed = Arc::new(SignedManifest::sign(&manifest, room, &key).unwrap());
+        files.request(StorageRequest::Open { share: SHARE, manifest, signed });
+        let response = responses.recv().await.unwrap();
+        assert!(matches!(response, StorageResponse::Opened { result: Err(_), .. }), "{response:?}");
+        files.request(write());
+        let response = responses.recv().await.unwrap();
+        assert!(matches!(response, StorageResponse::Written { result: Ok(()), .. }));
+    }
+}

@@ -196,20 +196,24 @@ impl Output {
 
     /// How far receiving is.
     pub(crate) fn progress(&mut self, progress: Progress) {
+        self.event(&progress_event(progress));
         self.show(progress, &receiving(progress));
     }
 
-    /// What was sent.
-    pub(crate) fn sent(&mut self, progress: Progress) {
+    /// What was sent, and to whom how much.
+    pub(crate) fn sent(&mut self, progress: Progress, peers: &[PeerView]) {
+        if self.json {
+            let to = |peer: &PeerView| json!({ "peer": peer.id.to_string(), "name": peer.name, "bytes": peer.sent });
+            let connected = peers.iter().filter(|peer| peer.connected);
+            let mut event = progress_event(progress);
+            event["to"] = connected.map(to).collect();
+            self.event(&event);
+        }
         self.show(progress, &sending(progress));
     }
 
     fn show(&mut self, progress: Progress, text: &str) {
-        let Progress { bytes, total, rate, peers } = progress;
-        let rate = rate.max(0.0) as u64;
-        self.event(&json!({
-            "event": "progress", "bytes": bytes, "total": total, "rate": rate, "peers": peers,
-        }));
+        let Progress { bytes, total, .. } = progress;
         if self.terminal {
             let bar = self.bar.get_or_insert_with(new_bar);
             bar.set_length(total.max(1));
@@ -329,6 +333,12 @@ fn new_bar() -> ProgressBar {
     let style = ProgressStyle::with_template("{wide_bar} {percent:>3} %  {msg}")
         .unwrap_or_else(|_| ProgressStyle::default_bar());
     ProgressBar::with_draw_target(Some(1), ProgressDrawTarget::stderr()).with_style(style)
+}
+
+fn progress_event(progress: Progress) -> Value {
+    let Progress { bytes, total, rate, peers } = progress;
+    let rate = rate.max(0.0) as u64;
+    json!({ "event": "progress", "bytes": bytes, "total": total, "rate": rate, "peers": peers })
 }
 
 fn receiving(progress: Progress) -> String {

@@ -89,7 +89,8 @@ fn show(room: &Room, share: ShareId, rate: &mut Rate, output: &mut Output) {
     let bytes = view.uploaded;
     let rate = rate.measure(bytes);
     output.waiting((peers == 0).then_some(Wait::Receivers));
-    output.sent(Progress { bytes, total: view.manifest.total(), rate, peers });
+    let progress = Progress { bytes, total: view.manifest.total(), rate, peers };
+    output.sent(progress, &snapshot.peers);
 }
 
 /// Bytes per second, smoothed over a few measurements.
