@@ -11,7 +11,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use protocol::event::Event;
-use protocol::invite::{Invite, InviteLink};
+use protocol::invite::{Invite, InviteError, InviteLink};
 use protocol::io::{
     Candidate, Channel, ConnectionEvent, ConnectionId, ConnectionRequest, ConnectionState,
     Description, Fingerprint, Opened, Path, PathKind, Role, SignalingEvent, SignalingRequest,
@@ -160,7 +160,7 @@ impl Driver {
         let link: Option<InviteLink> = link
             .map(|link| link.parse())
             .transpose()
-            .map_err(|error: protocol::invite::InviteError| error.to_string())?;
+            .map_err(|error: InviteError| error.to_string())?;
         let root = profile::root().await;
         let key = profile::device_key(root.as_ref()).await;
         let InviteLink { server, invite } = match link {
@@ -169,10 +169,9 @@ impl Driver {
                 let server = options.server.as_deref().unwrap_or_default();
                 let invite = Invite::new(profile::random(), &key.public());
                 // One place decides what an address of a server is.
-                invite
-                    .to_link(server)
-                    .parse()
-                    .map_err(|error: protocol::invite::InviteError| error.to_string())?
+                invite.to_link(server).parse().map_err(|_: InviteError| {
+                    format!("{server:?} is not a server's address, such as https://example.org/")
+                })?
             }
         };
         let store = match &root {

@@ -310,7 +310,9 @@ impl Inner {
     }
 
     fn crashed(&self, cause: &str) {
-        let sentence = format!("Shoal has stopped; reload the page to go on ({cause})");
+        let starting = self.ready.borrow().is_some();
+        let what = if starting { "could not start" } else { "has stopped" };
+        let sentence = format!("Shoal {what}; reload the page to try again ({cause})");
         let told = self.ended.borrow().is_some();
         self.end(&sentence);
         if !told {

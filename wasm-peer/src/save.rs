@@ -9,7 +9,10 @@ use protocol::piece::{FileIndex, Geometry};
 use serde::{Deserialize, Serialize};
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
-use web_sys::{Blob, BlobPropertyBag, FileSystemDirectoryHandle, FileSystemWritableFileStream};
+use web_sys::{
+    Blob, BlobPropertyBag, FileSystemDirectoryHandle, FileSystemFileHandle,
+    FileSystemWritableFileStream,
+};
 
 use crate::storage::Finished;
 use crate::zip::{Content, Member, ZipWriter};
@@ -70,16 +73,15 @@ pub(crate) fn saveable(finished: &Finished) -> Result<SaveableBlob, JsValue> {
 }
 
 /// Writes all files and directories into a picked directory. What is there already is kept: the new
-/// gets another name. An error is a sentence that says how far it came.
+/// gets another name. An error is a sentence that names the first path that could not be written.
 pub(crate) async fn into_directory(
     finished: &Finished,
     directory: &FileSystemDirectoryHandle,
 ) -> Result<(), String> {
     let mut files = finished.manifest.files();
-    // The folder of the share and what it is called here; entries of one folder follow each other.
-    let mut folder: Option<(&str, String)> = None;
+    let mut place = Place { root: directory.clone(), top: None, parent: None };
     for entry in finished.manifest.entries() {
-        let offset = match entry.kind {
+        let bytes = match entry.kind {
             EntryKind::Directory => None,
             EntryKind::File { size } => {
                 let (file, _) =
@@ -87,29 +89,11 @@ pub(crate) async fn into_directory(
                 Some((finished.manifest.geometry().payload_offset(file), size))
             }
         };
+        // One after the other: several at once take as long.
         let written = async {
-            let mut names = entry.path.components().map(safe_component);
-            let last = names.next_back().unwrap_or_default();
-            let mut parent = directory.clone();
-            if let (Some(top), Some(name)) = (entry.path.components().next(), names.next()) {
-                let given = match &folder {
-                    Some((of, given)) if *of == top => given.clone(),
-                    _ => free_name(directory, &name).await?,
-                };
-                parent = opfs::directory(&parent, &given, true).await?;
-                folder = Some((top, given));
-            }
-            for name in names {
-                parent = opfs::directory(&parent, &name, true).await?;
-            }
-            let name = free_name(&parent, &last).await?;
-            match offset {
-                None => opfs::directory(&parent, &name, true).await.map(drop),
-                Some((offset, size)) => {
-                    let bytes = source::slice(&finished.payload, offset, size)?;
-                    write_file(&parent, &name, &bytes).await
-                }
-            }
+            let handle = place.make(entry).await?;
+            let (Some(handle), Some((offset, size))) = (handle, bytes) else { return Ok(()) };
+            write_file(&handle, &source::slice(&finished.payload, offset, size)?).await
         };
         let written: Result<(), JsValue> = written.await;
         written.map_err(|thrown| {
@@ -119,17 +103,60 @@ pub(crate) async fn into_directory(
     Ok(())
 }
 
-async fn write_file(
-    parent: &FileSystemDirectoryHandle,
-    name: &str,
-    bytes: &Blob,
-) -> Result<(), JsValue> {
-    let handle = opfs::file(parent, name, true).await?;
+/// Where in a picked directory the next entry goes. Entries of one folder follow each other.
+struct Place<'a> {
+    root: FileSystemDirectoryHandle,
+    /// The outermost folder of the last entry, and what it is called here.
+    top: Option<(&'a str, String)>,
+    /// The folder of the last entry.
+    parent: Option<(&'a str, FileSystemDirectoryHandle)>,
+}
+
+impl<'a> Place<'a> {
+    /// Makes an entry under a free name: an empty file, whose handle is given, or a directory.
+    async fn make(&mut self, entry: &'a Entry) -> Result<Option<FileSystemFileHandle>, JsValue> {
+        let path = entry.path.as_str();
+        let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
+        let parent = match &self.parent {
+            Some((of, handle)) if *of == folder => handle.clone(),
+            _ => {
+                let handle = self.folder(folder).await?;
+                self.parent = Some((folder, handle.clone()));
+                handle
+            }
+        };
+        let name = free_name(&parent, &safe_component(name)).await?;
+        match entry.kind {
+            EntryKind::File { .. } => opfs::file(&parent, &name, true).await.map(Some),
+            EntryKind::Directory => opfs::directory(&parent, &name, true).await.map(|_| None),
+        }
+    }
+
+    async fn folder(&mut self, path: &'a str) -> Result<FileSystemDirectoryHandle, JsValue> {
+        let mut handle = self.root.clone();
+        if path.is_empty() {
+            return Ok(handle);
+        }
+        let (top, inner) = path.split_once('/').unwrap_or((path, ""));
+        let given = match &self.top {
+            Some((of, given)) if *of == top => given.clone(),
+            _ => free_name(&self.root, &safe_component(top)).await?,
+        };
+        handle = opfs::directory(&handle, &given, true).await?;
+        self.top = Some((top, given));
+        for name in inner.split('/').filter(|name| !name.is_empty()) {
+            handle = opfs::directory(&handle, &safe_component(name), true).await?;
+        }
+        Ok(handle)
+    }
+}
+
+async fn write_file(handle: &FileSystemFileHandle, bytes: &Blob) -> Result<(), JsValue> {
     let stream: FileSystemWritableFileStream =
         JsFuture::from(handle.create_writable()).await?.unchecked_into();
     JsFuture::from(stream.write_with_blob(bytes)?).await?;
     JsFuture::from(stream.close()).await?;
-    let (written, wanted) = (opfs::snapshot(&handle).await?.size(), bytes.size());
+    let (written, wanted) = (opfs::snapshot(handle).await?.size(), bytes.size());
     if written != wanted {
         return Err(error::to_js(&format!("{written} of {wanted} bytes were written")));
     }
@@ -188,7 +215,7 @@ mod tests {
 
     #[test]
     fn the_checksum_of_a_file_is_made_of_those_of_its_pieces() {
-        let data: Vec<u8> = (0..600_000u32).map(|i| (i * 7 >> 3) as u8).collect();
+        let data: Vec<u8> = (0..600_000u32).map(|i| ((i * 7) >> 3) as u8).collect();
         let sizes = [5, 0, 599_995];
         let geometry = Geometry::new(MIN_PIECE_SIZE, sizes).unwrap();
         let crcs: Vec<u32> = (0..geometry.pieces())
