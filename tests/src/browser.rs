@@ -97,7 +97,14 @@ impl Browser {
         let window = window.handle;
         drop(client);
         let page = Page::new(self, window);
-        page.client().await.goto(url).await.expect("the page loads");
+        let client = page.client().await;
+        client.goto(url).await.expect("the page loads");
+        let title = client.title().await.expect("a document has a title");
+        assert!(
+            !title.contains("no page"),
+            "the server has no page inside: run `cargo xtask build`"
+        );
+        drop(client);
         page
     }
 

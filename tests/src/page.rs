@@ -170,7 +170,7 @@ impl<'a> Page<'a> {
                 text: e.innerText,
                 texts: [...e.querySelectorAll('*')].filter(e => !e.children.length)
                     .map(e => e.textContent.trim()).filter(text => text),
-                contributions: [...e.querySelectorAll('h4')]
+                contributions: [...e.querySelectorAll('h2, h3, h4, h5')]
                     .filter(e => e.textContent.trim() === 'Who sent what')
                     .flatMap(e => [...e.nextElementSibling.querySelectorAll('li')])
                     .map(e => e.textContent.trim()),
