@@ -49,7 +49,7 @@ pub(crate) fn set_up(workspace: &Workspace, purpose: Purpose) -> Result {
     }
 
     let minutes: u32 = missing.iter().map(|need| need.minutes).sum();
-    eprintln!("set-up: missing, and now installed (about {minutes} minutes in all, on 2 cores):");
+    eprintln!("set-up: installing what is missing, about {minutes} minutes on 2 cores:");
     for need in &missing {
         eprintln!("  {:<26} {:>2} min  {}", need.name, need.minutes, need.why);
     }
