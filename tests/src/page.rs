@@ -31,7 +31,7 @@ pub struct Article {
     pub text: String,
     /// The texts of its innermost elements.
     pub texts: Vec<String>,
-    /// The lines under "Who sent what", if its details are open.
+    /// The lines under "Who sent what" that tell of a peer, if its details are open.
     pub contributions: Vec<String>,
     /// The `aria-valuenow` of its progress bar.
     pub progress: Option<f64>,
@@ -173,7 +173,7 @@ impl<'a> Page<'a> {
                 contributions: [...e.querySelectorAll('h2, h3, h4, h5')]
                     .filter(e => e.textContent.trim() === 'Who sent what')
                     .flatMap(e => [...e.nextElementSibling.querySelectorAll('li')])
-                    .map(e => e.textContent.trim()),
+                    .map(e => e.textContent.trim()).filter(line => line.endsWith('%)')),
                 progress: parseFloat(
                     e.querySelector('[role=progressbar]')?.getAttribute('aria-valuenow') ??
                     e.querySelector('progress')?.value),
