@@ -88,8 +88,8 @@ async fn run(
     events: mpsc::Sender<SignalingEvent>,
 ) {
     let reason = match timeout(CONNECT_TIMEOUT, connect(&address)).await {
-        Err(_) => format!("no answer from {address} within {} seconds", CONNECT_TIMEOUT.as_secs()),
-        Ok(Err(error)) => format!("{address} cannot be reached: {}", explain(&error)),
+        Err(_) => format!("no answer within {} seconds", CONNECT_TIMEOUT.as_secs()),
+        Ok(Err(error)) => explain(&error),
         // Telling fails only when the driver has let go; then there is nobody to tell.
         Ok(Ok(socket)) => match events.send(SignalingEvent::Opened).await {
             Ok(()) => converse(socket, messages, &events).await,

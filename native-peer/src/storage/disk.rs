@@ -36,6 +36,8 @@ const STATE: &str = ".shoal";
 const TREE: &str = "tree";
 /// What each top-level name is called in the root. Written before the first is moved.
 const TOPS: &str = "names.json";
+/// Ends the name of what is being removed.
+const GONE: &str = ".gone";
 /// Files that are kept open, of all shares together.
 const OPEN_FILES: usize = 128;
 /// From this many files on, one sync of the whole file system is quicker than one per file.
@@ -161,13 +163,21 @@ impl DiskStorage {
         self.handles.retain(|(share, _)| share != id);
         // Closed first, for systems that do not remove open files.
         drop(state);
-        let Ok(all) = self.root.open_dir(STATE) else { return };
-        if let Err(error) = all.remove_dir_all(id.to_string()) {
+        if let Err(error) = self.try_erase(id) {
             warn!(%error, share = %id, "the state of a share could not be removed");
         }
+    }
+
+    fn try_erase(&self, id: ShareId) -> io::Result<()> {
+        let all = self.root.open_dir(STATE)?;
+        sweep(&all)?;
+        // Renamed first, so that a crash in the middle leaves nothing that looks like a share.
+        all.rename(id.to_string(), &all, format!("{id}{GONE}"))?;
+        sweep(&all)?;
         drop(all);
         // Fails while other shares are in there.
         let _ = self.root.remove_dir(STATE);
+        Ok(())
     }
 
     /// What the journal says: pieces, and hashes that the origin signed.
@@ -460,6 +470,17 @@ fn write_tops(folder: &Dir, tops: &BTreeMap<PathBuf, String>) -> io::Result<()> 
     file.sync_all()?;
     folder.rename(&new, folder, TOPS)?;
     sync_dir(folder)
+}
+
+/// Removes what was renamed to be removed, here or before a crash.
+fn sweep(folder: &Dir) -> io::Result<()> {
+    for entry in folder.entries()? {
+        let name = entry?.file_name();
+        if name.to_string_lossy().ends_with(GONE) {
+            folder.remove_dir_all(name)?;
+        }
+    }
+    Ok(())
 }
 
 /// A folder in `parent`, made if need be. A link to one is refused: it may lead anywhere.
@@ -867,5 +888,9 @@ mod tests {
         storage.close(done.id(), true);
         assert_eq!(names(&into), ["done"]);
         assert_eq!(origin.open(&storage).pieces.count(), 0);
+        // What a crash left of an earlier removal goes with the next.
+        fs::create_dir_all(into.join(STATE).join("abc.gone/data")).unwrap();
+        storage.close(origin.id(), true);
+        assert_eq!(names(&into), ["done"]);
     }
 }
