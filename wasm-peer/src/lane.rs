@@ -3,10 +3,11 @@
 
 use std::mem;
 
-use js_sys::{ArrayBuffer, Uint8Array};
+use js_sys::ArrayBuffer;
 use protocol::io::{Channel, ConnectionEvent, Opened};
 use wasm_bindgen::{JsCast, JsValue};
 
+use crate::buffer;
 use crate::channel::DataChannel;
 
 /// No message of a peer of ours is larger.
@@ -65,7 +66,7 @@ impl Lane {
         if buffer.byte_length() > MAX_MESSAGE_BYTES {
             return Err("the other side sent a message that is too large");
         }
-        let bytes = Uint8Array::new(buffer).to_vec();
+        let bytes = buffer::take(buffer);
         if self.told_open {
             return Ok(Some(bytes));
         }

@@ -21,6 +21,7 @@ pub mod driver;
 pub mod error;
 pub mod peer;
 
+mod buffer;
 mod channel;
 mod clock;
 mod connection;
