@@ -127,8 +127,9 @@ impl Negotiation {
         }
     }
 
-    /// The channels are open.
-    pub(crate) fn handle_open(&mut self) {
+    /// The channels are open, and the other side has proven who it is. Until then the connection has
+    /// only as long as [`CONNECT_TIMEOUT`] allows.
+    pub(crate) fn handle_confirmed(&mut self) {
         self.phase = Phase::Up;
     }
 
@@ -185,7 +186,7 @@ mod tests {
 
     fn open(role: Role) -> Negotiation {
         let mut negotiation = Negotiation::new(at(0), ConnectionId(0), role, 1);
-        negotiation.handle_open();
+        negotiation.handle_confirmed();
         negotiation
     }
 

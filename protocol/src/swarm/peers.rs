@@ -347,9 +347,7 @@ impl Swarm {
             }
             ConnectionEvent::State(state) => {
                 lane.negotiation.handle_state(self.now, state);
-                let absent = self.members.get(&lane.peer).is_none_or(|member| !member.present);
-                if state == ConnectionState::Failed && absent {
-                    // Nobody could pass a restart on to it.
+                if state == ConnectionState::Failed && self.is_absent(connection) {
                     self.close_lane(connection, CloseReason::ConnectionLost, false);
                 }
             }
@@ -367,12 +365,17 @@ impl Swarm {
         }
     }
 
+    /// Whether the server does not know the peer (any more) to which this connection leads.
+    fn is_absent(&self, connection: ConnectionId) -> bool {
+        let peer = self.lanes.get(&connection).map(|lane| lane.peer);
+        peer.and_then(|peer| self.members.get(&peer)).is_none_or(|member| !member.present)
+    }
+
     fn on_open(&mut self, connection: ConnectionId, opened: Opened) {
         let Some(lane) = self.lanes.get_mut(&connection) else { return };
         if lane.opened.is_some() {
             return;
         }
-        lane.negotiation.handle_open();
         lane.opened = Some(opened);
         self.confirm(connection);
     }
@@ -428,6 +431,7 @@ impl Swarm {
         }
         if let Some(lane) = self.lanes.get_mut(&connection) {
             lane.confirmed = true;
+            lane.negotiation.handle_confirmed();
         }
         if let Some(member) = self.members.get_mut(&peer) {
             member.name = name;
@@ -628,6 +632,10 @@ impl Swarm {
             .collect();
         for (connection, overdue) in overdue {
             match overdue {
+                // Nobody could pass a restart on to a peer that the server does not know any more.
+                Overdue::RestartIce if self.is_absent(connection) => {
+                    self.close_lane(connection, CloseReason::ConnectionLost, false);
+                }
                 Overdue::RestartIce => {
                     self.connections_out.push_back(ConnectionRequest::RestartIce { connection });
                 }

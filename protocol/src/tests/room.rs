@@ -318,6 +318,18 @@ fn a_library_that_loses_what_comes_before_its_channel_opens_does_no_harm() {
 }
 
 #[test]
+fn a_peer_that_never_confirms_is_given_up_in_time() {
+    let mut world = World::new(23);
+    world.net.opens_late = (Role::Answerer, MINUTE * 60);
+    world.add();
+    world.add();
+    world.run_for(Duration::from_secs(40));
+    let gave_up =
+        |event: &Event| matches!(event, Event::PeerGone { reason: CloseReason::Unreachable, .. });
+    assert!(world.peers[1].events.iter().any(gave_up), "{:?}", world.peers[1].events);
+}
+
+#[test]
 fn a_spliced_connection_is_refused_and_nothing_is_said_on_it() {
     let mut world = World::new(13);
     world.net.spliced = true;
