@@ -158,6 +158,9 @@ impl Swarm {
     }
 
     fn on_server_message(&mut self, message: ServerMessage) {
+        if matches!(self.server, Server::Idle | Server::Waiting { .. }) {
+            return debug!("a message of a connection that was lost");
+        }
         match message {
             ServerMessage::Joined { peer, members, ice_servers } => {
                 self.ice_servers = ice_servers;
@@ -198,23 +201,36 @@ impl Swarm {
         for peer in absent {
             self.on_absent(peer);
         }
-        for id in members {
+        for id in members.into_iter().filter(|&id| id != peer) {
             let may_connect = self.lanes.len() < MAX_CONNECTIONS;
-            if id != peer && !self.members.contains_key(&id) && may_connect {
-                self.members.insert(id, Member::new(Role::Offerer));
-                self.connect(id);
+            let member = self.members.entry(id).or_insert_with(|| Member::new(Role::Offerer));
+            // Under this id we are the newcomer, whoever offered before.
+            member.role = Role::Offerer;
+            member.present = true;
+            let attempt = member.lane;
+            if self.is_connected(id) || !may_connect {
+                continue;
             }
+            if let Some(attempt) = attempt {
+                self.close_lane(attempt, CloseReason::Replaced, false);
+            }
+            self.connect(id);
         }
+    }
+
+    /// Whether there is a confirmed connection to this member.
+    fn is_connected(&self, peer: PeerId) -> bool {
+        let lane = self.members.get(&peer).and_then(|member| member.lane);
+        lane.and_then(|lane| self.lanes.get(&lane)).is_some_and(|lane| lane.confirmed)
     }
 
     /// The server does not know this peer (any more). What is connected stays so.
     fn on_absent(&mut self, peer: PeerId) {
         let Some(member) = self.members.get_mut(&peer) else { return };
         member.present = false;
-        let connected =
-            member.lane.filter(|lane| self.lanes.get(lane).is_some_and(|lane| lane.confirmed));
-        if connected.is_none() {
-            if let Some(lane) = member.lane {
+        let lane = member.lane;
+        if !self.is_connected(peer) {
+            if let Some(lane) = lane {
                 self.close_lane(lane, CloseReason::Left, false);
             }
             self.remove_member(peer);
@@ -504,18 +520,22 @@ impl Swarm {
     /// A connected peer joined the server anew and got another id.
     fn on_moved(&mut self, connection: ConnectionId, to: PeerId) {
         let Some(from) = self.lanes.get(&connection).map(|lane| lane.peer) else { return };
-        let taken = self.members.get(&to).is_some_and(|member| {
-            member.lane.is_some_and(|lane| self.lanes.get(&lane).is_some_and(|lane| lane.confirmed))
-        });
-        if from == to || Some(to) == self.peer_id || taken {
+        let Some(key) = self.members.get(&from).map(|member| member.key) else { return };
+        let known = self.members.get(&to);
+        // Under an id that somebody else has shown a key for, nobody can hide.
+        let taken = known.is_some_and(|other| other.key.is_some() && other.key != key);
+        if from == to || Some(to) == self.peer_id || taken || self.is_connected(to) {
             return;
         }
+        // Whoever joined the server later is the newcomer. If the server has not told of it yet, they.
+        let role = known.map_or(Role::Answerer, |member| member.role);
         // An attempt to connect to the new id is of no use: this is the connection.
-        if let Some(attempt) = self.members.get(&to).and_then(|member| member.lane) {
+        if let Some(attempt) = known.and_then(|member| member.lane) {
             self.close_lane(attempt, CloseReason::Replaced, false);
         }
         if let Some(mut member) = self.members.remove(&from) {
             member.present = true;
+            member.role = role;
             self.members.insert(to, member);
             if let Some(lane) = self.lanes.get_mut(&connection) {
                 lane.peer = to;

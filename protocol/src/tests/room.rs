@@ -457,7 +457,9 @@ fn stopping_frees_everything_and_receiving_again_starts_anew() {
 /// random: whatever happens, everybody ends with the right bytes, and nobody is wrongly accused.
 #[test]
 fn whatever_breaks_at_random_everyone_ends_with_the_right_bytes() {
-    for seed in 0..150 {
+    // Any seed that fails, fails again alone: put it in place of the range.
+    let seeds = if std::env::var_os("SHOAL_LONG").is_some() { 4000 } else { 150 };
+    for seed in 0..seeds {
         let file = data(seed as u8, 24 * PIECE + 5);
         let count = 3 + seed as usize % 3;
         let (mut world, share) = room(1000 + seed, count, &file);
