@@ -375,17 +375,14 @@ impl Block<'_> {
 /// Reads the blocks of one message on the `blocks` channel.
 pub fn decode_blocks(bytes: &[u8]) -> impl Iterator<Item = Result<Block<'_>, DecodeError>> {
     let mut r = Reader::new(bytes);
-    let mut failed = bytes.is_empty();
-    let mut first = failed;
+    let mut done = false;
+    // At least one: a message without a block is cut off, too.
     std::iter::from_fn(move || {
-        if std::mem::take(&mut first) {
-            return Some(Err(DecodeError::Truncated));
-        }
-        if failed || r.is_at_end() {
+        if done {
             return None;
         }
         let block = read_block(&mut r);
-        failed = block.is_err();
+        done = block.is_err() || r.is_at_end();
         Some(block)
     })
 }

@@ -449,20 +449,9 @@ impl Swarm {
 
     /// A piece is here: whoever was asked for it alone as well need not send it.
     fn cancel_duplicates(&mut self, id: ShareId, piece: PieceIndex) {
-        let duplicates: Vec<(ConnectionId, RequestId)> = self
-            .lanes
-            .iter()
-            .flat_map(|(&connection, lane)| {
-                lane.asked.iter().map(move |(&request, asked)| (connection, request, asked))
-            })
-            .filter(|(_, _, asked)| {
-                asked.share == id && asked.run.count == 1 && asked.run.first == piece
-            })
-            .map(|(connection, request, _)| (connection, request))
-            .collect();
-        for (connection, request) in duplicates {
-            self.cancel(connection, request);
-        }
+        self.cancel_where(|asked| {
+            asked.share == id && asked.run.count == 1 && asked.run.first == piece
+        });
     }
 
     pub(super) fn on_hashes(&mut self, connection: ConnectionId, batch: HashBatch) {
@@ -557,13 +546,17 @@ impl Swarm {
 
     /// Nothing of a share is wanted any more.
     pub(super) fn cancel_share(&mut self, id: ShareId) {
+        self.cancel_where(|asked| asked.share == id);
+    }
+
+    fn cancel_where(&mut self, unwanted: impl Fn(&Asked) -> bool) {
         let requests: Vec<(ConnectionId, RequestId)> = self
             .lanes
             .iter()
             .flat_map(|(&connection, lane)| {
                 lane.asked.iter().map(move |(&request, asked)| (connection, request, asked))
             })
-            .filter(|(_, _, asked)| asked.share == id)
+            .filter(|(_, _, asked)| unwanted(asked))
             .map(|(connection, request, _)| (connection, request))
             .collect();
         for (connection, request) in requests {
