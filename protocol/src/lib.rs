@@ -34,7 +34,7 @@
 //! An adapter owns one [`swarm::Swarm`] and runs one loop: wait for one thing; hand it to a
 //! `handle_*` method, or give a command; drain every `poll_*` until `None`, `poll_transmit` first, and
 //! do what they say; sleep until `poll_timeout`. All that goes in and out is plain data, in [`io`]
-//! and [`event`]. The simulated network in `tests/harness.rs` is the smallest adapter there is.
+//! and [`event`]. The simulated network in `simulation/` is the smallest adapter there is.
 
 pub mod bitfield;
 pub mod codec;
@@ -53,6 +53,8 @@ pub mod rate;
 mod rng;
 mod scheduler;
 pub mod signaling;
+#[cfg(any(test, feature = "simulation"))]
+pub mod simulation;
 pub mod swarm;
 pub mod time;
 

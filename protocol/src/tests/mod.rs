@@ -1,4 +1,3 @@
 //! Whole rooms in the simulated network.
 
-mod harness;
 mod room;

@@ -3,7 +3,6 @@
 use std::cell::Cell;
 use std::rc::Rc;
 
-use super::harness::{World, data};
 use crate::event::{CloseReason, Event, Failure, ShareState, Waiting};
 use crate::io::{Channel, Role, StorageError, StorageRequest};
 use crate::manifest::ShareId;
@@ -11,6 +10,7 @@ use crate::message::PeerMessage;
 use crate::piece::FileIndex;
 use crate::rate::Limits;
 use crate::signaling::{Envelope, ServerMessage};
+use crate::simulation::{World, data};
 use crate::time::Duration;
 
 const PIECE: usize = 256 << 10;
