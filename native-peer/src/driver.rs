@@ -14,7 +14,7 @@ use protocol::io::{
 };
 use protocol::manifest::{Manifest, ManifestError, ShareId};
 use protocol::piece::FileHash;
-use protocol::rate::Limits;
+use protocol::policy::Policy;
 use protocol::swarm::{NoSuchShare, Swarm};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
@@ -44,7 +44,7 @@ pub(crate) enum Command {
     Share(Manifest, Arc<Sources>, oneshot::Sender<Result<ShareId, ManifestError>>),
     Receive(ShareId, oneshot::Sender<Result<(), NoSuchShare>>),
     Stop(ShareId, bool, oneshot::Sender<Result<(), NoSuchShare>>),
-    SetLimits(Limits),
+    SetPolicy(Policy),
     FileHashes(ShareId, oneshot::Sender<Vec<Option<FileHash>>>),
 }
 
@@ -212,7 +212,7 @@ impl Driver {
             Command::Stop(share, discard, reply) => {
                 let _ = reply.send(self.swarm.stop(now, share, discard));
             }
-            Command::SetLimits(limits) => self.swarm.set_limits(now, limits),
+            Command::SetPolicy(policy) => self.swarm.set_policy(now, policy),
             Command::FileHashes(share, reply) => {
                 let manifest = self.swarm.share_view(share).map(|view| view.manifest);
                 let files = manifest.iter().flat_map(|manifest| manifest.files());

@@ -40,7 +40,9 @@ pub use protocol::invite::{Invite, InviteLink};
 pub use protocol::io::{Kept, PathKind, StorageError, Transmit};
 pub use protocol::manifest::{HashBatch, Manifest, ManifestError, ShareId, SignedManifest};
 pub use protocol::piece::{FileHash, PieceIndex, Span};
-pub use protocol::rate::Limits;
+pub use protocol::policy::{
+    Accept, PathPolicy, PeerPolicy, Policy, Priority, Selection, Services, Standing,
+};
 pub use protocol::signaling::PeerId;
 use protocol::swarm::{Config, NoSuchShare, Swarm};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -75,8 +77,8 @@ pub struct Options {
     pub key: DeviceKey,
     /// What we call ourselves; shortened to 64 bytes.
     pub name: String,
-    /// How much to send and receive.
-    pub limits: Limits,
+    /// What we may do, with whom, and how much of it.
+    pub policy: Policy,
     /// Where to keep what is received.
     pub storage: Arc<dyn Storage>,
     /// Whether to offer the loopback address to peers, which only serves those on this machine.
@@ -153,14 +155,14 @@ pub enum CommandError {
 pub struct Ended;
 
 impl Options {
-    /// A new room, no limits, and a name that says nothing.
+    /// A new room, the usual policy, and a name that says nothing.
     pub fn new(server: impl Into<String>, key: DeviceKey, storage: Arc<dyn Storage>) -> Self {
         Self {
             server: server.into(),
             invite: None,
             key,
             name: "shoal".into(),
-            limits: Limits::default(),
+            policy: Policy::default(),
             storage,
             loopback: false,
             #[cfg(feature = "misbehave")]
@@ -188,7 +190,7 @@ impl Peer {
             key: options.key,
             name: options.name,
             seed: random()?,
-            limits: options.limits,
+            policy: options.policy,
         };
         let (commands, waiting_commands) = mpsc::channel(WAITING_COMMANDS);
         let (event_sender, events) = mpsc::channel(WAITING_EVENTS);
@@ -250,9 +252,9 @@ impl Peer {
         Ok(self.ask(|reply| Command::Stop(share, discard, reply)).await??)
     }
 
-    /// Changes the limits at once.
-    pub async fn set_limits(&self, limits: Limits) -> Result<(), Ended> {
-        self.commands.send(Command::SetLimits(limits)).await.map_err(|_| Ended)
+    /// Puts another policy in force, at once.
+    pub async fn set_policy(&self, policy: Policy) -> Result<(), Ended> {
+        self.commands.send(Command::SetPolicy(policy)).await.map_err(|_| Ended)
     }
 
     /// The hashes of a share's files, in manifest order, as far as they are known.

@@ -49,6 +49,7 @@ pub mod message;
 pub mod names;
 mod negotiation;
 pub mod piece;
+pub mod policy;
 pub mod rate;
 mod rng;
 mod scheduler;

@@ -5,17 +5,6 @@
 
 use crate::time::{Duration, Instant};
 
-/// The user's caps on bandwidth. `None` is unlimited.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Limits {
-    /// Bytes of blocks sent per second, to all peers together.
-    pub upload: Option<u64>,
-    /// Bytes of blocks received per second, from all peers together.
-    pub download: Option<u64>,
-    /// Bytes of blocks sent per second to any one peer.
-    pub upload_per_peer: Option<u64>,
-}
-
 /// A bucket that fills at a rate and is emptied by use.
 #[derive(Clone, Debug)]
 pub struct TokenBucket {

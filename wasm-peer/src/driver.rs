@@ -19,7 +19,7 @@ use protocol::io::{
 };
 use protocol::manifest::{Entry, EntryKind, Manifest, ShareId, SharePath};
 use protocol::piece::FileIndex;
-use protocol::rate::Limits;
+use protocol::policy::Policy;
 use protocol::swarm::{Config, Swarm};
 use protocol::time::Instant;
 use wasm_bindgen::prelude::*;
@@ -194,10 +194,10 @@ impl Driver {
             key,
             name: name.clone(),
             seed: profile::random(),
-            limits: Limits {
+            policy: Policy {
                 upload: options.upload_limit,
                 download: options.download_limit,
-                ..Limits::default()
+                ..Policy::default()
             },
         };
         let mut swarm = Swarm::new(clock::now(), config);
@@ -304,8 +304,8 @@ impl Driver {
                 Ok(JsValue::UNDEFINED)
             }
             Command::SetLimits(api::Limits { upload, download }) => {
-                let limits = Limits { upload, download, ..Limits::default() };
-                self.swarm.set_limits(now, limits);
+                let policy = Policy { upload, download, ..self.swarm.policy().clone() };
+                self.swarm.set_policy(now, policy);
                 Ok(JsValue::UNDEFINED)
             }
             Command::Leave => {

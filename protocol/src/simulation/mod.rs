@@ -29,7 +29,7 @@ use crate::identity::DeviceKey;
 use crate::invite::Invite;
 use crate::io::*;
 use crate::manifest::{Entry, EntryKind, Manifest, ShareId, SharePath};
-use crate::rate::Limits;
+use crate::policy::Policy;
 use crate::rng::Rng;
 use crate::signaling::{ClientMessage, ServerMessage};
 use crate::swarm::{Config, Swarm};
@@ -143,7 +143,7 @@ impl World {
             key: key.clone(),
             name: format!("peer {index}"),
             seed: self.rng.bytes(),
-            limits: Limits::default(),
+            policy: Policy::default(),
         };
         Swarm::new(self.now, config)
     }

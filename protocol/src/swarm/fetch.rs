@@ -277,7 +277,7 @@ impl Swarm {
         }
         let room = if lane.silent { room.min(piece_bytes) } else { room };
         // Under a cap, no more at once than the cap lets in soon.
-        let room = self.limits.download.map_or(room, |rate| room.min((rate / 4).max(piece_bytes)));
+        let room = self.policy.download.map_or(room, |rate| room.min((rate / 4).max(piece_bytes)));
         let known = |piece| hashes.hash(piece).is_some();
         let picked = pick_run(
             have,

@@ -11,8 +11,10 @@
 //! | `shelf.rs` | which shares there are, manifests, who has which pieces |
 //! | `fetch.rs` | asking for pieces, checking them, getting them stored |
 //! | `serve.rs` | answering requests, signing hashes |
+//! | `control.rs` | the user's policy, and what follows from changing it |
 //! | `view.rs` | how things stand, for people |
 
+mod control;
 mod fetch;
 mod peers;
 mod serve;
@@ -30,7 +32,8 @@ use crate::io::{
 };
 use crate::manifest::{Manifest, ManifestError, ShareId};
 use crate::piece::{FileHash, FileIndex, PieceIndex};
-use crate::rate::{Limits, TokenBucket};
+use crate::policy::Policy;
+use crate::rate::TokenBucket;
 use crate::rng::Rng;
 use crate::signaling::{IceServer, PeerId, RoomId};
 use crate::time::Instant;
@@ -49,8 +52,8 @@ pub struct Config {
     pub name: String,
     /// 32 secret random bytes, from which all randomness of the machine follows.
     pub seed: [u8; 32],
-    /// How much to send and receive.
-    pub limits: Limits,
+    /// What we may do, with whom, and how much of it.
+    pub policy: Policy,
 }
 
 /// A command named a share that is not on the shelf, or not in a state in which it makes sense.
@@ -66,7 +69,7 @@ pub struct Swarm {
     key: DeviceKey,
     name: String,
     rng: Rng,
-    limits: Limits,
+    policy: Policy,
     /// The latest time that was passed in.
     now: Instant,
 
@@ -107,7 +110,7 @@ pub struct Swarm {
 impl Swarm {
     /// A machine that has not joined its room yet: see [`Swarm::join`].
     pub fn new(now: Instant, config: Config) -> Self {
-        let Config { invite, key, mut name, seed, limits } = config;
+        let Config { invite, key, mut name, seed, policy } = config;
         while name.len() > crate::message::MAX_NAME_BYTES {
             name.pop();
         }
@@ -118,7 +121,6 @@ impl Swarm {
             key,
             name,
             rng: Rng::new(seed),
-            limits,
             now,
             server: Server::Idle,
             peer_id: None,
@@ -128,8 +130,8 @@ impl Swarm {
             banned: BTreeSet::new(),
             shelf: BTreeMap::new(),
             manifests: BTreeMap::new(),
-            upload: TokenBucket::new(now, limits.upload),
-            download: TokenBucket::new(now, limits.download),
+            upload: TokenBucket::new(now, policy.upload),
+            download: TokenBucket::new(now, policy.download),
             unwritten: BTreeMap::new(),
             unwritten_bytes: 0,
             reads: BTreeMap::new(),
@@ -143,6 +145,7 @@ impl Swarm {
             storage_out: VecDeque::new(),
             farewells: VecDeque::new(),
             events: VecDeque::new(),
+            policy,
         }
     }
 
@@ -166,9 +169,9 @@ impl Swarm {
         matches!(self.server, Server::Joined)
     }
 
-    /// The caps in force.
-    pub fn limits(&self) -> Limits {
-        self.limits
+    /// The policy in force.
+    pub fn policy(&self) -> &Policy {
+        &self.policy
     }
 
     /// The other members, in the order of their ids.
@@ -293,16 +296,10 @@ impl Swarm {
         self.take_off_shelf(share, discard)
     }
 
-    /// Changes the caps from now on.
-    pub fn set_limits(&mut self, now: Instant, limits: Limits) {
+    /// Puts another policy in force, at once.
+    pub fn set_policy(&mut self, now: Instant, policy: Policy) {
         self.now = self.now.max(now);
-        self.limits = limits;
-        self.upload.set_rate(self.now, limits.upload);
-        self.download.set_rate(self.now, limits.download);
-        for lane in self.lanes.values_mut() {
-            lane.upload.set_rate(self.now, limits.upload_per_peer);
-        }
-        self.may_ask = true;
+        self.change_policy(policy);
     }
 
     /// Says goodbye and closes everything. What the polls give afterwards is still to be done.

@@ -339,7 +339,7 @@ impl Swarm {
             heard: self.now,
             silent: false,
             cancelled: 0,
-            upload: TokenBucket::new(self.now, self.limits.upload_per_peer),
+            upload: TokenBucket::new(self.now, self.policy.upload_per_peer),
             serving: VecDeque::new(),
             groups: VecDeque::new(),
             told: BTreeSet::new(),

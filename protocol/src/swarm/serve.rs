@@ -311,7 +311,7 @@ impl Swarm {
 
     /// The most bytes that a message of blocks may have on a connection.
     fn block_limit(&self, connection: ConnectionId) -> usize {
-        let capped = [self.limits.upload, self.limits.upload_per_peer]
+        let capped = [self.policy.upload, self.policy.upload_per_peer]
             .into_iter()
             .flatten()
             .map(|rate| (rate / MESSAGES_PER_SECOND).max(MIN_BLOCK_BYTES) as usize)

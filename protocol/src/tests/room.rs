@@ -8,7 +8,7 @@ use crate::io::{Channel, Role, StorageError, StorageRequest};
 use crate::manifest::ShareId;
 use crate::message::PeerMessage;
 use crate::piece::FileIndex;
-use crate::rate::Limits;
+use crate::policy::Policy;
 use crate::signaling::{Envelope, ServerMessage};
 use crate::simulation::{World, data};
 use crate::time::Duration;
@@ -239,8 +239,8 @@ fn caps_hold_to_the_byte_over_time() {
     let file = data(9, 40 * PIECE);
     for (upload, download) in [(Some(1_000_000), None), (None, Some(1_000_000))] {
         let (mut world, share) = room(11, 2, &file);
-        world.with(0, |swarm, now| swarm.set_limits(now, Limits { upload, ..Limits::default() }));
-        world.with(1, |swarm, now| swarm.set_limits(now, Limits { download, ..Limits::default() }));
+        world.with(0, |swarm, now| swarm.set_policy(now, Policy { upload, ..Policy::default() }));
+        world.with(1, |swarm, now| swarm.set_policy(now, Policy { download, ..Policy::default() }));
         let start = world.now;
         world.receive(1, share);
         world.until(MINUTE, "received", |w| w.is_complete(1, share));

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use native_peer::storage::Storage;
-use native_peer::{Event, Invite, Limits, Options, Peer, PeerId};
+use native_peer::{Event, Invite, Options, Peer, PeerId, Policy};
 #[cfg(unix)]
 use tokio::signal::unix;
 #[cfg(windows)]
@@ -62,15 +62,15 @@ impl Room {
         storage: Arc<dyn Storage>,
     ) -> Result<Self, Failure> {
         let key = identity::device_key(common.config_dir.clone())?;
-        let limits = Limits {
+        let policy = Policy {
             upload: common.upload_limit,
             download: common.download_limit,
-            upload_per_peer: None,
+            ..Policy::default()
         };
         let name = common.name.clone().unwrap_or_else(identity::default_name);
         let loopback = common.loopback;
         let options =
-            Options { invite, name, limits, loopback, ..Options::new(&server, key, storage) };
+            Options { invite, name, policy, loopback, ..Options::new(&server, key, storage) };
         let signals = Signals::new()?;
         let (peer, events) = Peer::start(options)?;
         let mut tick = interval(TICK);
