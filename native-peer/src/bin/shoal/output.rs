@@ -36,6 +36,8 @@ pub(crate) struct Progress {
     pub(crate) bytes: u64,
     /// Bytes there are.
     pub(crate) total: u64,
+    /// Bytes that were sent to others.
+    pub(crate) uploaded: u64,
     /// Bytes per second.
     pub(crate) rate: f64,
     /// Others that are connected.
@@ -252,6 +254,7 @@ impl Output {
                 "fetched": view.fetched,
                 "reused": view.reused,
                 "wasted": view.wasted,
+                "uploaded": view.uploaded,
                 "sources": view.sources.iter().map(source).collect::<Vec<_>>(),
             }));
             return;
@@ -273,6 +276,11 @@ impl Output {
                 self.result(&printable(&path.to_string_lossy()));
             }
         }
+    }
+
+    /// We have left the room; what went over the network while we were there.
+    pub(crate) fn left(&mut self, fetched: u64, uploaded: u64) {
+        self.event(&json!({ "event": "left", "fetched": fetched, "uploaded": uploaded }));
     }
 
     /// The end, if it is not a good one.
@@ -336,13 +344,19 @@ fn new_bar() -> ProgressBar {
 }
 
 fn progress_event(progress: Progress) -> Value {
-    let Progress { bytes, total, rate, peers } = progress;
-    let rate = rate.max(0.0) as u64;
-    json!({ "event": "progress", "bytes": bytes, "total": total, "rate": rate, "peers": peers })
+    let Progress { bytes, total, uploaded, rate, peers } = progress;
+    json!({
+        "event": "progress",
+        "bytes": bytes,
+        "total": total,
+        "uploaded": uploaded,
+        "rate": rate.max(0.0) as u64,
+        "peers": peers,
+    })
 }
 
 fn receiving(progress: Progress) -> String {
-    let Progress { bytes, total, rate, peers } = progress;
+    let Progress { bytes, total, rate, peers, .. } = progress;
     let mut text = format!("{} of {}, {}/s", size(bytes), size(total), size(rate.max(0.0) as u64));
     if rate >= 1.0 && bytes < total {
         let left = (total - bytes) as f64 / rate;
@@ -399,9 +413,15 @@ mod tests {
 
     #[test]
     fn progress_reads_well() {
-        let progress = Progress { bytes: 1 << 20, total: 3 << 20, rate: 1024.0 * 1024.0, peers: 1 };
+        let progress = Progress {
+            bytes: 1 << 20,
+            total: 3 << 20,
+            uploaded: 0,
+            rate: 1024.0 * 1024.0,
+            peers: 1,
+        };
         assert_eq!(receiving(progress), "1.0 MiB of 3.0 MiB, 1.0 MiB/s, 2 s left, 1 peer");
-        let done = Progress { bytes: 5, total: 5, rate: 0.0, peers: 2 };
+        let done = Progress { bytes: 5, total: 5, uploaded: 5, rate: 0.0, peers: 2 };
         assert_eq!(receiving(done), "5 B of 5 B, 0 B/s, 2 peers");
         assert_eq!(sending(done), "5 B sent, 0 B/s, 2 peers");
         assert_eq!(duration(61.0), "1:01 min");

@@ -29,7 +29,7 @@ pub(crate) async fn run(arguments: ReceiveArguments, output: &mut Output) -> Res
     let mut shares = Shares::default();
     let result = fetch(&mut room, &mut shares, &folder, &*storage, stay, output).await;
     output.clear();
-    room.leave().await;
+    room.leave(output).await;
     match result {
         Err(Failure { code: Code::Interrupted, .. }) if stay && shares.complete() => Ok(()),
         result => result,
@@ -138,6 +138,7 @@ fn show(room: &Room, shares: &Shares, output: &mut Output) {
     for view in snapshot.shares.iter().filter(|view| shares.complete.contains_key(&view.id)) {
         progress.bytes += view.have;
         progress.total += view.manifest.total();
+        progress.uploaded += view.uploaded;
         progress.rate += view.rate;
         if let ShareState::Receiving { waiting: Some(waiting) } = view.state {
             wait = Some(Wait::Missing(waiting));

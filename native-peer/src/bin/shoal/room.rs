@@ -110,11 +110,15 @@ impl Room {
     }
 
     /// Leaves, unless another signal says that even that takes too long.
-    pub(crate) async fn leave(mut self) {
+    pub(crate) async fn leave(mut self, output: &mut Output) {
+        let shares = &self.peer.snapshot().shares;
+        let fetched = shares.iter().map(|share| share.fetched).sum();
+        let uploaded = shares.iter().map(|share| share.uploaded).sum();
         tokio::select! {
             () = self.peer.leave() => {}
             () = self.signals.next() => {}
         }
+        output.left(fetched, uploaded);
     }
 
     /// Tells what is the same for everybody.

@@ -33,7 +33,7 @@ pub(crate) async fn run(arguments: SendArguments, output: &mut Output) -> Result
         .map_err(|error| Failure::new(Code::Files, error.to_string()))?;
     let result = serve(&mut room, share, until_received, output).await;
     output.clear();
-    room.leave().await;
+    room.leave(output).await;
     match result {
         // Somebody has to end it, if it has no end of its own.
         Err(Failure { code: Code::Interrupted, .. }) if until_received.is_none() => Ok(()),
@@ -89,7 +89,8 @@ fn show(room: &Room, share: ShareId, rate: &mut Rate, output: &mut Output) {
     let bytes = view.uploaded;
     let rate = rate.measure(bytes);
     output.waiting((peers == 0).then_some(Wait::Receivers));
-    let progress = Progress { bytes, total: view.manifest.total(), rate, peers };
+    let total = view.manifest.total();
+    let progress = Progress { bytes, total, uploaded: bytes, rate, peers };
     output.sent(progress, &snapshot.peers);
 }
 
