@@ -32,6 +32,8 @@ pub struct Complete {
     pub fetched: u64,
     /// Bytes that it found already verified.
     pub reused: u64,
+    /// Bytes that came in vain.
+    pub wasted: u64,
     /// Verified bytes by the name of who sent them.
     pub sources: Vec<(String, u64)>,
 }
@@ -147,6 +149,7 @@ impl Complete {
             files: list(&event["files"]).iter().map(file).collect(),
             fetched: number(&event["fetched"]),
             reused: number(&event["reused"]),
+            wasted: number(&event["wasted"]),
             sources: list(&event["sources"])
                 .iter()
                 .map(|source| (text(&source["name"]), number(&source["bytes"])))

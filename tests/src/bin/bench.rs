@@ -1,7 +1,10 @@
-//! `cargo xtask bench [memory|throughput]`: measures the built products, prints a table, and fails where a
+//! `cargo xtask bench [memory|throughput|swarm]`: measures the built products, prints a table, and fails where a
 //! promised bound does not hold. The figures of our machines are in docs/performance.md.
 //!
 //! Rates depend on the machine and on what else it does: only ratios within one run are bounded.
+
+#[path = "bench/swarm.rs"]
+mod swarm;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -33,11 +36,13 @@ async fn main() -> ExitCode {
         None => {
             memory(&mut report).await;
             throughput(&mut report).await;
+            swarm::run(&mut report).await;
         }
         Some("memory") => memory(&mut report).await,
         Some("throughput") => throughput(&mut report).await,
+        Some("swarm") => swarm::run(&mut report).await,
         Some(other) => {
-            eprintln!("there is no benchmark {other}; there are memory and throughput");
+            eprintln!("there is no benchmark {other}; there are memory, throughput and swarm");
             return ExitCode::FAILURE;
         }
     }
@@ -294,6 +299,10 @@ impl Report {
 
     fn ratio(&mut self, what: &str, ratio: f64, least: f64) {
         self.line(what, format!("{ratio:.2} (at least {least})"), Some(ratio >= least));
+    }
+
+    fn at_most(&mut self, what: &str, ratio: f64, most: f64) {
+        self.line(what, format!("{ratio:.2} (at most {most})"), Some(ratio <= most));
     }
 
     fn line(&mut self, what: &str, value: String, held: Option<bool>) {
