@@ -2,7 +2,8 @@
 //!
 //! On `control`, one [`PeerMessage`] per data-channel message: a tag byte and fields in the order of
 //! declaration, integers little-endian, lists with a 32-bit count before them. On `blocks`, one or
-//! more [`Block`]s back to back: request, piece, offset, length (4 bytes each), bytes.
+//! more [`Block`]s back to back: request, piece, offset, length (4 bytes each), bytes. A block without
+//! bytes is an [`Instead`]: request, first piece, count, 0.
 //!
 //! Decoding checks every length and count; a message that does not decode is a violation of the
 //! protocol, and ends the connection.
@@ -11,7 +12,7 @@ use crate::bitfield::Bitfield;
 use crate::codec::{DecodeError, Reader, Writer};
 use crate::identity::Signature;
 use crate::manifest::{HashBatch, MAX_MANIFEST_BYTES, ShareId};
-use crate::piece::{MAX_PIECES, PieceIndex};
+use crate::piece::{Geometry, MAX_PIECES, PieceIndex};
 use crate::signaling::PeerId;
 
 /// Version of the messages in this module; peers of different versions part with a clear reason.
@@ -27,6 +28,8 @@ pub const BLOCK_HEADER_BYTES: usize = 16;
 pub const MAX_NAME_BYTES: usize = 64;
 /// The bytes of a manifest in one message.
 pub const MANIFEST_PART_BYTES: usize = 48 << 10;
+/// Bytes of blocks that may be sent on a new connection before the first `Credit`.
+pub const INITIAL_CREDIT_BYTES: u64 = 256 << 10;
 /// The most pieces one request may name.
 pub const MAX_RUN: u32 = 256;
 /// The most runs in one `Have`.
@@ -118,7 +121,17 @@ pub enum PeerMessage {
         run: Run,
         /// Whether the signed hashes are wanted too, ahead of the pieces.
         with_hashes: bool,
+        /// Whether other pieces of the share will do as well: see [`Instead`].
+        flexible: bool,
     },
+    /// The sender may be sent so many bytes of blocks on this connection, counted from its beginning,
+    /// on top of [`INITIAL_CREDIT_BYTES`]. Never falls.
+    Credit {
+        /// Bytes of blocks, without headers.
+        bytes: u64,
+    },
+    /// What was asked is waiting its turn: the sender is there, and busy with others.
+    Queued,
     /// What was not sent of a request yet is not wanted any more.
     Cancel {
         /// Which request.
@@ -148,7 +161,26 @@ pub enum PeerMessage {
     },
 }
 
-/// A part of a piece: what travels on the `blocks` channel.
+/// What travels on the `blocks` channel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BlockItem<'a> {
+    /// A part of a piece.
+    Block(Block<'a>),
+    /// The answer to a flexible request will be other pieces.
+    Instead(Instead),
+}
+
+/// A source answers a flexible request with pieces of its own choice: those that the room lacks most.
+/// Before any block of the answer, and with no more bytes than were asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Instead {
+    /// The request it answers.
+    pub request: RequestId,
+    /// What comes.
+    pub run: Run,
+}
+
+/// A part of a piece.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Block<'a> {
     /// The request it answers.
@@ -174,6 +206,8 @@ const HASHES: u8 = 9;
 const RECEIVED: u8 = 10;
 const MOVED: u8 = 11;
 const GOODBYE: u8 = 12;
+const CREDIT: u8 = 13;
+const QUEUED: u8 = 14;
 
 impl Run {
     /// The pieces.
@@ -181,16 +215,28 @@ impl Run {
         (self.first.0..self.first.0.saturating_add(self.count)).map(PieceIndex)
     }
 
+    /// The bytes of all the pieces together.
+    pub fn bytes(self, geometry: &Geometry) -> u64 {
+        self.iter().map(|piece| u64::from(geometry.length(piece))).sum()
+    }
+
     fn write(self, w: &mut Writer) {
         w.u32(self.first.0).u32(self.count);
     }
 
     fn read(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        let (first, count) = (r.u32()?, r.u32()?);
-        if count == 0 || first.checked_add(count).is_none_or(|end| end > MAX_PIECES) {
+        Self { first: PieceIndex(r.u32()?), count: r.u32()? }.checked()
+    }
+
+    fn checked(self) -> Result<Self, DecodeError> {
+        if self.count == 0 || self.end().is_none_or(|end| end > MAX_PIECES) {
             return Err(DecodeError::OutOfRange("run of pieces"));
         }
-        Ok(Self { first: PieceIndex(first), count })
+        Ok(self)
+    }
+
+    fn end(self) -> Option<u32> {
+        self.first.0.checked_add(self.count)
     }
 }
 
@@ -257,10 +303,16 @@ impl PeerMessage {
                 w.u8(HAVE).bytes(&share.0).count(runs.len());
                 runs.iter().for_each(|run| run.write(&mut w));
             }
-            Self::Request { request, share, run, with_hashes } => {
+            Self::Request { request, share, run, with_hashes, flexible } => {
                 w.u8(REQUEST).u32(request.0).bytes(&share.0);
                 run.write(&mut w);
-                w.u8(u8::from(*with_hashes));
+                w.u8(u8::from(*with_hashes)).u8(u8::from(*flexible));
+            }
+            Self::Credit { bytes } => {
+                w.u8(CREDIT).u64(*bytes);
+            }
+            Self::Queued => {
+                w.u8(QUEUED);
             }
             Self::Cancel { request } => {
                 w.u8(CANCEL).u32(request.0);
@@ -335,8 +387,11 @@ impl PeerMessage {
                 if run.count > MAX_RUN {
                     return Err(DecodeError::OutOfRange("run of pieces"));
                 }
-                Self::Request { request, share, run, with_hashes: flag(&mut r)? }
+                let (with_hashes, flexible) = (flag(&mut r)?, flag(&mut r)?);
+                Self::Request { request, share, run, with_hashes, flexible }
             }
+            CREDIT => Self::Credit { bytes: r.u64()? },
+            QUEUED => Self::Queued,
             CANCEL => Self::Cancel { request: RequestId(r.u32()?) },
             REJECT => Self::Reject { request: RequestId(r.u32()?) },
             HASHES => Self::Hashes(HashBatch::read(&mut r)?),
@@ -372,8 +427,14 @@ impl Block<'_> {
     }
 }
 
-/// Reads the blocks of one message on the `blocks` channel.
-pub fn decode_blocks(bytes: &[u8]) -> impl Iterator<Item = Result<Block<'_>, DecodeError>> {
+impl Instead {
+    pub(crate) fn write(self, w: &mut Writer) {
+        w.u32(self.request.0).u32(self.run.first.0).u32(self.run.count).u32(0);
+    }
+}
+
+/// Reads what is in one message on the `blocks` channel.
+pub fn decode_blocks(bytes: &[u8]) -> impl Iterator<Item = Result<BlockItem<'_>, DecodeError>> {
     let mut r = Reader::new(bytes);
     let mut done = false;
     // At least one: a message without a block is cut off, too.
@@ -387,13 +448,18 @@ pub fn decode_blocks(bytes: &[u8]) -> impl Iterator<Item = Result<Block<'_>, Dec
     })
 }
 
-fn read_block<'a>(r: &mut Reader<'a>) -> Result<Block<'a>, DecodeError> {
+fn read_block<'a>(r: &mut Reader<'a>) -> Result<BlockItem<'a>, DecodeError> {
     let (request, piece, offset) = (RequestId(r.u32()?), PieceIndex(r.u32()?), r.u32()?);
     let length = r.u32()?;
-    if length == 0 {
-        return Err(DecodeError::OutOfRange("block length"));
+    if length > 0 {
+        let bytes = r.take(length as usize)?;
+        return Ok(BlockItem::Block(Block { request, piece, offset, bytes }));
     }
-    Ok(Block { request, piece, offset, bytes: r.take(length as usize)? })
+    let run = Run { first: piece, count: offset }.checked()?;
+    if run.count > MAX_RUN {
+        return Err(DecodeError::OutOfRange("run of pieces"));
+    }
+    Ok(BlockItem::Instead(Instead { request, run }))
 }
 
 #[cfg(test)]
@@ -435,11 +501,17 @@ mod tests {
             ),
             (share.clone(), proptest::collection::vec(run.clone(), 0..9))
                 .prop_map(|(share, runs)| PeerMessage::Have { share, runs }),
-            (any::<u32>(), share.clone(), run, any::<bool>()).prop_map(
-                |(id, share, run, with_hashes)| {
-                    PeerMessage::Request { request: RequestId(id), share, run, with_hashes }
+            (any::<u32>(), share.clone(), run, any::<bool>(), any::<bool>()).prop_map(
+                |(id, share, run, with_hashes, flexible)| PeerMessage::Request {
+                    request: RequestId(id),
+                    share,
+                    run,
+                    with_hashes,
+                    flexible
                 }
             ),
+            any::<u64>().prop_map(|bytes| PeerMessage::Credit { bytes }),
+            Just(PeerMessage::Queued),
             any::<u32>().prop_map(|id| PeerMessage::Cancel { request: RequestId(id) }),
             any::<u32>().prop_map(|id| PeerMessage::Reject { request: RequestId(id) }),
             (share.clone(), 0..1000u32, hashes, signature).prop_map(
@@ -482,21 +554,27 @@ mod tests {
 
     #[test]
     fn blocks_travel_several_to_a_message() {
-        let block = |piece, bytes| Block {
-            request: RequestId(1),
-            piece: PieceIndex(piece),
-            offset: 3,
-            bytes,
-        };
+        let request = RequestId(1);
+        let block = |piece, bytes| Block { request, piece: PieceIndex(piece), offset: 3, bytes };
+        let instead = Instead { request, run: Run { first: PieceIndex(7), count: 2 } };
         let mut w = Writer::new();
+        instead.write(&mut w);
         block(7, b"seven").write(&mut w);
         block(8, b"8").write(&mut w);
         let bytes = w.finish();
+        let items = [
+            BlockItem::Instead(instead),
+            BlockItem::Block(block(7, b"seven")),
+            BlockItem::Block(block(8, b"8")),
+        ];
         let read: Result<Vec<_>, _> = decode_blocks(&bytes).collect();
-        assert_eq!(read.unwrap(), [block(7, b"seven"), block(8, b"8")]);
+        assert_eq!(read.unwrap(), items);
         let cut: Vec<_> = decode_blocks(&bytes[..bytes.len() - 1]).collect();
-        assert_eq!(cut, [Ok(block(7, b"seven")), Err(DecodeError::Truncated)]);
+        assert_eq!(cut, [Ok(items[0]), Ok(items[1]), Err(DecodeError::Truncated)]);
         assert_eq!(decode_blocks(&[]).collect::<Vec<_>>(), [Err(DecodeError::Truncated)]);
+        let empty = [0; BLOCK_HEADER_BYTES];
+        let refused = Err(DecodeError::OutOfRange("run of pieces"));
+        assert_eq!(decode_blocks(&empty).collect::<Vec<_>>(), [refused]);
     }
 
     #[test]
@@ -510,6 +588,7 @@ mod tests {
             share: ShareId([0; 32]),
             run: huge,
             with_hashes: false,
+            flexible: false,
         };
         assert!(PeerMessage::decode(&request.encode()).is_err());
     }

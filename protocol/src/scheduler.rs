@@ -1,10 +1,16 @@
 //! Which piece to ask of whom, and how much at once. Pure arithmetic; `swarm` does the asking.
 //!
-//! **Windows.** A data channel has no back-pressure towards the receiver, so what is in flight is what
-//! was asked for. Each lane has a window of bytes that may be asked for and not yet received, sized
-//! from what was measured: delivery rate × shortest response time × [`GAIN`], and a piece more. While
-//! the path is not full the rate follows the window, so the window grows with each round; once it is
-//! full the window stays at some twice what the path holds.
+//! **Windows.** A data channel has no back-pressure towards the receiver, and a long path collapses
+//! when more is sent at once than its buffers hold. So each lane has a window: the bytes that its
+//! source may have sent and that have not arrived. It is sized from what was measured, delivery rate ×
+//! shortest response time × [`GAIN`], and told to the source as *credit*. While the path is not full the
+//! rate follows the window, so the window grows with each round; once it is full the window stays at
+//! some twice what the path holds. Requests run ahead of the credit by up to a window and a run, so that
+//! the source always knows what to read next.
+//!
+//! **Budget.** What is asked of all lanes together is what arrives in [`AHEAD`]. In a room of many,
+//! where everybody's uplink is shared by all, short queues mean that choices are made late, on what is
+//! known now, and that a slow peer holds little of what is missing.
 //!
 //! **Rarest first.** Of the pieces a source has and nobody was asked for, one of those that the fewest
 //! peers have; among equals the first after a place that differs from peer to peer, so that peers who
@@ -14,12 +20,14 @@
 use std::collections::VecDeque;
 
 use crate::bitfield::Bitfield;
-use crate::message::{MAX_RUN, Run};
+use crate::message::{INITIAL_CREDIT_BYTES, MAX_RUN, Run};
 use crate::piece::{Geometry, PieceIndex};
 use crate::time::{Duration, Instant};
 
-/// The least a window allows: what keeps a LAN busy between two messages.
-pub(crate) const MIN_WINDOW_BYTES: u64 = 512 << 10;
+/// The least a window allows: two full messages.
+pub(crate) const MIN_WINDOW_BYTES: u64 = 128 << 10;
+/// The window of a lane that has not been measured: what keeps a LAN busy between two messages.
+const FIRST_WINDOW_BYTES: u64 = 512 << 10;
 /// The most a window allows: 80 ms at 400 Mbit/s. Also bounds memory, at one window per lane.
 pub(crate) const MAX_WINDOW_BYTES: u64 = 4 << 20;
 /// Windows are this many times what the path was measured to hold.
@@ -28,18 +36,27 @@ const GAIN: f64 = 2.0;
 const MIN_RESPONSE: Duration = Duration::from_millis(25);
 /// How many recent measurements count.
 const SAMPLES: usize = 16;
-/// A lane that sends nothing of what was asked for this long loses its requests to others.
+/// How far ahead to ask, all lanes together.
+pub(crate) const AHEAD: Duration = Duration::from_millis(1500);
+/// A lane that says nothing of what was asked for this long loses its requests to others.
 pub(crate) const SILENCE: Duration = Duration::from_secs(15);
+/// A source with more to do than it can says so this often, and is not taken for silent.
+pub(crate) const QUEUED_INTERVAL: Duration = Duration::from_secs(5);
 
 /// The request window of one lane.
 #[derive(Debug)]
 pub(crate) struct Window {
     /// Bytes asked for and not yet received.
     outstanding: u64,
-    /// Bytes received since the beginning.
+    /// Bytes received since the beginning that were asked for.
     delivered: u64,
+    /// All bytes of blocks that came, and the most that may have come: the credit given.
+    arrived: u64,
+    granted: u64,
     /// Bytes per second over recent requests.
     rates: VecDeque<f64>,
+    /// The same, smoothed, to compare lanes by.
+    pace: Option<f64>,
     /// The shortest response ever: later ones hold our own queue, and following those up would let
     /// the window feed itself.
     shortest: Option<Duration>,
@@ -52,35 +69,47 @@ pub(crate) struct Stamp {
     delivered: u64,
 }
 
+/// The source sent more than it had credit for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Overdrawn;
+
 impl Window {
     pub(crate) fn new() -> Self {
         Self {
             outstanding: 0,
             delivered: 0,
+            arrived: 0,
+            granted: INITIAL_CREDIT_BYTES,
             rates: VecDeque::with_capacity(SAMPLES),
+            pace: None,
             shortest: None,
         }
     }
 
-    /// Bytes that may be outstanding where pieces have `piece` bytes: never less than two pieces, so
-    /// that one is on its way while another is asked for.
-    pub(crate) fn size(&self, piece: u64) -> u64 {
+    /// Bytes that may be on their way.
+    pub(crate) fn size(&self) -> u64 {
+        let Some(response) = self.shortest else { return FIRST_WINDOW_BYTES };
         let best = self.rates.iter().copied().fold(0.0, f64::max);
-        let holds = best * self.shortest.unwrap_or_default().max(MIN_RESPONSE).as_secs_f64();
-        let size = (holds * GAIN) as u64 + piece;
-        size.clamp(MIN_WINDOW_BYTES, MAX_WINDOW_BYTES).max(2 * piece)
+        let holds = best * response.max(MIN_RESPONSE).as_secs_f64();
+        ((holds * GAIN) as u64).clamp(MIN_WINDOW_BYTES, MAX_WINDOW_BYTES)
     }
 
     pub(crate) fn outstanding(&self) -> u64 {
         self.outstanding
     }
 
-    /// Bytes that may be asked for now. Small change is saved up, so that tiny pieces are asked for
-    /// many at a time.
+    /// How many bytes may be asked for now. None while a window of them is outstanding; then a window's
+    /// worth, and at least a piece. Small change is saved up, so that tiny pieces are asked for many at
+    /// a time.
     pub(crate) fn room(&self, piece: u64) -> u64 {
-        let size = self.size(piece);
+        let size = self.size();
         let room = size.saturating_sub(self.outstanding);
-        if room < size / 8 { 0 } else { room }
+        if room < size / 8 { 0 } else { room.max(piece) }
+    }
+
+    /// How long what is outstanding and `bytes` more will take, in seconds; nothing if not known.
+    pub(crate) fn wait(&self, bytes: u64) -> f64 {
+        self.pace.map_or(0.0, |pace| (self.outstanding + bytes) as f64 / pace)
     }
 
     pub(crate) fn asked(&mut self, now: Instant, bytes: u64) -> Stamp {
@@ -88,9 +117,26 @@ impl Window {
         Stamp { sent: now, delivered: self.delivered }
     }
 
+    /// Bytes of blocks came, asked for or not.
+    pub(crate) fn arrived(&mut self, bytes: u64) -> Result<(), Overdrawn> {
+        self.arrived += bytes;
+        if self.arrived <= self.granted { Ok(()) } else { Err(Overdrawn) }
+    }
+
+    /// They were asked for.
     pub(crate) fn received(&mut self, bytes: u64) {
         self.delivered += bytes;
         self.outstanding = self.outstanding.saturating_sub(bytes);
+    }
+
+    /// The credit to tell the source now, if it needs more and there is enough to tell of.
+    pub(crate) fn grant(&mut self) -> Option<u64> {
+        let (size, flying) = (self.size(), self.granted.saturating_sub(self.arrived));
+        if flying >= self.outstanding || flying > size - size / 4 {
+            return None;
+        }
+        self.granted = self.arrived + size;
+        Some(self.granted)
     }
 
     /// What was asked for will not come: cancelled, rejected, or the lane fell silent.
@@ -106,13 +152,15 @@ impl Window {
             self.rates.pop_front();
         }
         self.rates.push_back(rate);
+        self.pace = Some(self.pace.map_or(rate, |pace| 0.7 * pace + 0.3 * rate).max(1.0));
         let response = first.saturating_since(stamp.sent);
         self.shortest = Some(self.shortest.map_or(response, |shortest| shortest.min(response)));
     }
 
-    /// The lane fell silent or took another path: start again from the smallest window.
+    /// The lane fell silent or took another path: what was measured says nothing any more.
     pub(crate) fn reset(&mut self) {
         self.rates.clear();
+        self.pace = None;
         self.shortest = None;
     }
 }
@@ -247,7 +295,7 @@ mod tests {
             window.received(PIECE);
             window.measured(now, stamp, first);
         }
-        window.size(PIECE)
+        window.size()
     }
 
     #[test]
@@ -255,21 +303,37 @@ mod tests {
         for (rate, ms) in [(12.5e6, 50), (12.5e6, 100), (6e6, 150)] {
             let holds = rate * ms as f64 / 1000.0;
             let size = settle(rate, Duration::from_millis(ms)) as f64;
-            let expected = (GAIN * holds + PIECE as f64)
-                .clamp(MIN_WINDOW_BYTES as f64, MAX_WINDOW_BYTES as f64);
-            assert!(size > 0.9 * expected && size < 2.0 * expected, "{size} for {holds}");
+            let expected = (GAIN * holds).min(MAX_WINDOW_BYTES as f64);
+            assert!(size > 0.9 * expected && size < 1.5 * expected, "{size} for {holds}");
         }
         assert_eq!(settle(1e6, Duration::from_millis(10)), MIN_WINDOW_BYTES);
     }
 
     #[test]
-    fn outstanding_bytes_never_exceed_the_window_and_are_forgiven_when_lost() {
+    fn what_is_asked_for_runs_ahead_of_the_window_by_no_more_than_a_piece() {
         let mut window = Window::new();
-        window.asked(Instant::ZERO, window.room(PIECE));
-        assert_eq!(window.room(PIECE), 0);
+        let mut asked = 0;
+        while window.room(PIECE) > 0 {
+            window.asked(Instant::ZERO, PIECE);
+            asked += PIECE;
+        }
+        assert!((FIRST_WINDOW_BYTES..FIRST_WINDOW_BYTES + PIECE).contains(&asked));
         window.received(100);
         assert_eq!(window.room(PIECE), 0, "small change is saved up");
         window.forgiven(window.outstanding());
-        assert_eq!(window.room(PIECE), MIN_WINDOW_BYTES);
+        assert_eq!(window.room(PIECE), FIRST_WINDOW_BYTES);
+    }
+
+    #[test]
+    fn a_source_may_send_a_window_and_not_a_byte_more() {
+        let mut window = Window::new();
+        assert_eq!(window.grant(), None, "nothing was asked for");
+        window.asked(Instant::ZERO, 2 * FIRST_WINDOW_BYTES);
+        assert_eq!(window.grant(), Some(FIRST_WINDOW_BYTES));
+        assert_eq!(window.grant(), None, "told already");
+        assert_eq!(window.arrived(FIRST_WINDOW_BYTES / 2), Ok(()));
+        assert_eq!(window.grant(), Some(FIRST_WINDOW_BYTES + FIRST_WINDOW_BYTES / 2));
+        assert_eq!(window.arrived(FIRST_WINDOW_BYTES), Ok(()));
+        assert_eq!(window.arrived(1), Err(Overdrawn));
     }
 }

@@ -8,21 +8,25 @@ use std::collections::BTreeMap;
 use tracing::debug;
 
 use super::peers::Lane;
-use super::shelf::{Share, State, availability};
+use super::shelf::{Share, State};
 use super::{NoSuchShare, Swarm};
 use crate::bitfield::Bitfield;
 use crate::event::{CloseReason, Event, Failure};
 use crate::io::{ConnectionId, Kept, StorageError, StorageRequest};
 use crate::manifest::{HashBatch, KnownHashes, ShareId};
-use crate::message::{Block, PeerMessage, RequestId, Run, decode_blocks};
+use crate::message::{Block, BlockItem, Instead, PeerMessage, RequestId, Run, decode_blocks};
 use crate::piece::PieceIndex;
 use crate::rate::Meter;
-use crate::scheduler::{SILENCE, Stamp, pick_run};
+use crate::scheduler::{AHEAD, SILENCE, Stamp, pick_run};
 use crate::signaling::PeerId;
 use crate::time::{Duration, Instant};
 
 /// What may be asked for and not yet written, all lanes together: bounds memory on the receiving side.
 const MAX_IN_FLIGHT_BYTES: u64 = 16 << 20;
+/// What is asked for at once before anything has come.
+const MIN_BUDGET_BYTES: u64 = 512 << 10;
+/// A source that had nothing the room lacks is not asked to choose again this long.
+const FLEXIBLE_PAUSE: Duration = Duration::from_millis(500);
 /// Written pieces are committed when they come to this much …
 const COMMIT_BYTES: u64 = 1 << 20;
 /// … or have waited this long.
@@ -44,8 +48,6 @@ pub(super) struct Download {
     taken: Bitfield,
     /// How many lanes were asked for a piece.
     asked: BTreeMap<PieceIndex, u32>,
-    /// How many connected members have a piece.
-    availability: Vec<u16>,
     /// Where the search for a piece begins: differs from peer to peer.
     start: u32,
     /// Whole pieces whose hash is not known yet, and who sent them.
@@ -75,6 +77,8 @@ pub(super) struct Asked {
     buffer: Vec<u8>,
     /// Bytes still to come.
     left: u64,
+    /// Whether the source may choose other pieces.
+    flexible: bool,
     stamp: Stamp,
     first_block: Option<Instant>,
 }
@@ -91,15 +95,13 @@ impl Asked {
 }
 
 impl Download {
-    fn new(now: Instant, start: u32, availability: Vec<u16>) -> Self {
-        let pieces = availability.len() as u32;
+    fn new(now: Instant, start: u32, pieces: u32) -> Self {
         Self {
             opened: false,
             finishing: false,
             verified: Bitfield::new(pieces),
             taken: Bitfield::new(pieces),
             asked: BTreeMap::new(),
-            availability,
             start,
             unproven: BTreeMap::new(),
             written: Vec::new(),
@@ -112,13 +114,6 @@ impl Download {
             wasted: 0,
             meter: Meter::new(now),
             sources: BTreeMap::new(),
-        }
-    }
-
-    /// A member came to have a piece, or is gone with it.
-    pub(super) fn count(&mut self, piece: PieceIndex, has: bool) {
-        if let Some(count) = self.availability.get_mut(piece.0 as usize) {
-            *count = if has { count.saturating_add(1) } else { count.saturating_sub(1) };
         }
     }
 
@@ -159,11 +154,9 @@ impl Swarm {
         }
         let pieces = share.geometry().pieces();
         let start = self.rng.below(pieces);
-        let holdings = self.members.values().map(|member| &member.shares);
-        let availability = availability(pieces, holdings, id);
         share.have = Bitfield::new(pieces);
         share.hashes = KnownHashes::default();
-        share.state = State::Receiving(Box::new(Download::new(self.now, start, availability)));
+        share.state = State::Receiving(Box::new(Download::new(self.now, start, pieces)));
         let (manifest, signed) = (share.manifest.clone(), share.signed.clone());
         self.storage_out.push_back(StorageRequest::Open { share: id, manifest, signed });
         Ok(())
@@ -232,6 +225,7 @@ impl Swarm {
 
     // ---- asking ----
 
+    /// Asks for as much as there is budget and lanes with room for, the best choice first.
     pub(super) fn ask_for_pieces(&mut self) {
         let receiving: Vec<ShareId> = self
             .shelf
@@ -242,56 +236,84 @@ impl Swarm {
         if receiving.is_empty() {
             return;
         }
-        // Those who answer come first, and of those the one with the emptiest window.
-        let mut lanes: Vec<(bool, u64, ConnectionId)> = self
-            .lanes
-            .iter()
-            .filter(|(_, lane)| lane.confirmed)
-            .map(|(&connection, lane)| (lane.silent, lane.window.outstanding(), connection))
-            .collect();
-        lanes.sort_unstable();
-        for (_, _, connection) in lanes {
-            while receiving.iter().any(|&id| self.ask_lane(connection, id)) {}
+        let ahead = (self.arrivals.rate(self.now) * AHEAD.as_secs_f64()) as u64;
+        let budget = ahead.clamp(MIN_BUDGET_BYTES, MAX_IN_FLIGHT_BYTES);
+        loop {
+            let free = budget.saturating_sub(self.in_flight());
+            if !receiving.iter().any(|&id| self.ask_somebody(id, free)) {
+                return;
+            }
         }
     }
 
-    /// Asks a lane for one run of a share's pieces; false if there is nothing to ask or no room.
-    fn ask_lane(&mut self, connection: ConnectionId, id: ShareId) -> bool {
-        let in_flight = self.in_flight();
+    /// Asks one lane for one run of a share's pieces; false if nobody can be asked for any.
+    fn ask_somebody(&mut self, id: ShareId, free: u64) -> bool {
+        let Some(share) = self.shelf.get(&id) else { return false };
+        let piece_bytes = share.geometry().piece_size().bytes().min(share.manifest.total());
+        // Two pieces, whatever their size: one on its way while another is asked for.
+        let free = free.max((2 * piece_bytes).saturating_sub(self.in_flight()));
+        if free < piece_bytes.min(MIN_BUDGET_BYTES) || !self.download.is_ready(self.now) {
+            return false;
+        }
+        let origin = share.manifest.origin();
+        let mut candidates: Vec<(bool, bool, f64, ConnectionId)> = Vec::new();
+        for (&connection, lane) in &self.lanes {
+            let enough = if lane.silent { 1 } else { MAX_ASKED };
+            if !lane.confirmed || lane.asked.len() >= enough || lane.window.room(piece_bytes) == 0 {
+                continue;
+            }
+            let member = self.members.get(&lane.peer);
+            let is_origin = member.is_some_and(|member| member.key == Some(origin));
+            // Equals in random order, so that not everybody turns to the same peer.
+            let fuzz = 1.0 + f64::from(self.rng.below(256)) / 256.0;
+            candidates.push((
+                lane.silent,
+                is_origin,
+                (lane.window.wait(piece_bytes) + 1e-3) * fuzz,
+                connection,
+            ));
+        }
+        candidates.sort_unstable_by(|a, b| {
+            (a.0, a.1).cmp(&(b.0, b.1)).then_with(|| a.2.total_cmp(&b.2)).then(a.3.cmp(&b.3))
+        });
+        // What nobody but the origin has comes first, and everything else rather from others.
+        let origins: Vec<ConnectionId> =
+            candidates.iter().filter(|c| c.1 && !c.0).map(|c| c.3).collect();
+        origins.into_iter().any(|connection| self.ask_lane(connection, id, free, true))
+            || candidates.iter().any(|c| self.ask_lane(c.3, id, free, false))
+    }
+
+    /// Asks a lane for one run of a share's pieces; false if there is nothing to ask. `rare`: only for
+    /// what nobody else has.
+    fn ask_lane(&mut self, connection: ConnectionId, id: ShareId, free: u64, rare: bool) -> bool {
         let Some(lane) = self.lanes.get(&connection) else { return false };
         let Some(share) = self.shelf.get_mut(&id) else { return false };
-        let Share { state: State::Receiving(download), hashes, manifest, .. } = share else {
+        let Share { state: State::Receiving(download), hashes, manifest, availability, .. } = share
+        else {
             return false;
         };
         let pieces =
             self.members.get(&lane.peer).and_then(|member| member.shares.get(&id)?.pieces.as_ref());
         let (Some(have), geometry) = (pieces, manifest.geometry()) else { return false };
         let piece_bytes = geometry.piece_size().bytes().min(manifest.total());
-        let room = lane
-            .window
-            .room(piece_bytes)
-            .min(MAX_IN_FLIGHT_BYTES.max(2 * piece_bytes).saturating_sub(in_flight));
-        let enough = if lane.silent { 1 } else { MAX_ASKED };
-        if lane.asked.len() >= enough || !self.download.is_ready(self.now) {
-            return false;
-        }
+        let room = lane.window.room(piece_bytes).min(free.max(piece_bytes));
         let room = if lane.silent { room.min(piece_bytes) } else { room };
         // Under a cap, no more at once than the cap lets in soon.
         let room = self.policy.download.map_or(room, |rate| room.min((rate / 4).max(piece_bytes)));
         let known = |piece| hashes.hash(piece).is_some();
-        let picked = pick_run(
-            have,
-            &download.taken,
-            &download.availability,
-            geometry,
-            download.start,
-            room,
-            known,
-        )
-        .or_else(|| endgame(lane, download, have, room, |piece| u64::from(geometry.length(piece))));
+        let start = download.start;
+        let picked = pick_run(have, &download.taken, availability, geometry, start, room, known);
+        let is_rare = |run: &Run| availability[run.first.0 as usize] <= 1;
+        let picked = if rare {
+            picked.filter(is_rare).filter(|_| lane.flexible_again <= self.now)
+        } else {
+            let length = |piece| u64::from(geometry.length(piece));
+            picked.or_else(|| endgame(lane, download, have, room, length))
+        };
         let Some(run) = picked else { return false };
 
-        let bytes: u64 = run.iter().map(|piece| u64::from(geometry.length(piece))).sum();
+        let flexible = is_rare(&run) && lane.flexible_again <= self.now;
+        let bytes = run.bytes(geometry);
         let with_hashes = !known(run.first);
         run.iter().for_each(|piece| download.ask(piece));
         self.download.take(self.now, bytes as usize);
@@ -308,12 +330,25 @@ impl Swarm {
             done: 0,
             buffer: Vec::new(),
             left: bytes,
+            flexible,
             stamp,
             first_block: None,
         };
         lane.asked.insert(request, asked);
-        self.tell(connection, &PeerMessage::Request { request, share: id, run, with_hashes });
+        self.tell(
+            connection,
+            &PeerMessage::Request { request, share: id, run, with_hashes, flexible },
+        );
+        self.grant(connection);
         true
+    }
+
+    /// Tells a source that it may send more, if that is due.
+    fn grant(&mut self, connection: ConnectionId) {
+        let credit = self.lanes.get_mut(&connection).and_then(|lane| lane.window.grant());
+        if let Some(bytes) = credit {
+            self.tell(connection, &PeerMessage::Credit { bytes });
+        }
     }
 
     fn in_flight(&self) -> u64 {
@@ -327,14 +362,20 @@ impl Swarm {
         if !self.lanes.get(&connection).is_some_and(|lane| lane.confirmed) {
             return self.close_lane(connection, CloseReason::ProtocolViolation, true);
         }
-        for block in decode_blocks(bytes) {
-            if !block.is_ok_and(|block| self.on_block(connection, &block)) {
+        for item in decode_blocks(bytes) {
+            let allowed = match item {
+                Ok(BlockItem::Block(block)) => self.on_block(connection, &block),
+                Ok(BlockItem::Instead(instead)) => self.on_instead(connection, instead),
+                Err(_) => false,
+            };
+            if !allowed {
                 return self.close_lane(connection, CloseReason::ProtocolViolation, true);
             }
             if !self.lanes.contains_key(&connection) {
                 return; // closed over this block
             }
         }
+        self.grant(connection);
         self.may_ask = true;
     }
 
@@ -344,6 +385,10 @@ impl Swarm {
         let len = block.bytes.len() as u64;
         lane.heard = self.now;
         lane.silent = false;
+        if lane.window.arrived(len).is_err() {
+            return false;
+        }
+        self.arrivals.add(self.now, len);
         if let Some(member) = self.members.get_mut(&lane.peer) {
             member.received += len;
         }
@@ -381,6 +426,33 @@ impl Swarm {
             lane.window.measured(self.now, stamp, first);
         }
         self.on_piece(connection, share, block.piece, bytes);
+        true
+    }
+
+    /// A source chose other pieces than were asked for; false if it may not.
+    fn on_instead(&mut self, connection: ConnectionId, instead: Instead) -> bool {
+        let Instead { request, run } = instead;
+        let Some(lane) = self.lanes.get_mut(&connection) else { return true };
+        lane.heard = self.now;
+        let Some(asked) = lane.asked.get_mut(&request) else { return true }; // cancelled meanwhile
+        let id = asked.share;
+        let Some(share) = self.shelf.get_mut(&id) else { return true };
+        let geometry = share.manifest.geometry().clone();
+        let bytes = run.bytes(&geometry);
+        let untouched = asked.done == 0 && asked.buffer.is_empty();
+        let fits = run.iter().all(|piece| geometry.span(piece).is_some()) && bytes <= asked.left;
+        if !asked.flexible || !untouched || !fits {
+            return false;
+        }
+        let Some(download) = share.download() else { return true };
+        asked.run.iter().for_each(|piece| download.unask(piece));
+        run.iter().for_each(|piece| download.ask(piece));
+        lane.window.forgiven(asked.left - bytes);
+        (asked.run, asked.left, asked.flexible) = (run, bytes, false);
+        // It cannot know yet what came from others just now.
+        if run.iter().all(|piece| download.verified.contains(piece)) {
+            self.cancel(connection, request);
+        }
         true
     }
 
@@ -488,6 +560,13 @@ impl Swarm {
         lane.window.forgiven(asked.left);
         // Blocks sent before this may come after it: they travel on the other channel.
         lane.cancelled += asked.left;
+        if asked.flexible {
+            // What it has, others have too, or are being sent; so much we did not know when we asked.
+            lane.flexible_again = self.now + FLEXIBLE_PAUSE;
+            self.release_requests([(request, asked)].into());
+            self.may_ask = true;
+            return;
+        }
         let (id, piece, peer) = (asked.share, asked.next(), lane.peer);
         // It does not have the piece after all; do not ask it for that again.
         let told = self
@@ -495,9 +574,9 @@ impl Swarm {
             .get_mut(&peer)
             .and_then(|member| member.shares.get_mut(&id)?.pieces.as_mut());
         if told.is_some_and(|pieces| pieces.remove(piece))
-            && let Some(download) = self.shelf.get_mut(&id).and_then(Share::download)
+            && let Some(share) = self.shelf.get_mut(&id)
         {
-            download.count(piece, false);
+            share.count(piece, false);
         }
         self.release_requests([(request, asked)].into());
         self.may_ask = true;
@@ -666,7 +745,22 @@ impl Swarm {
             .filter_map(|download| download.commit_at)
             .min();
         let cap = if receiving { self.download.ready_at(self.now) } else { None };
-        [silence, commit, cap].into_iter().flatten().min()
+        let again = self
+            .lanes
+            .values()
+            .map(|lane| lane.flexible_again)
+            .filter(|&at| receiving && at > self.now)
+            .min();
+        [silence, commit, cap, again].into_iter().flatten().min()
+    }
+}
+
+impl Swarm {
+    /// What was asked waits its turn with somebody who is there.
+    pub(super) fn on_queued(&mut self, connection: ConnectionId) {
+        if let Some(lane) = self.lanes.get_mut(&connection) {
+            lane.heard = self.now;
+        }
     }
 }
 

@@ -33,12 +33,13 @@ use crate::io::{
 use crate::manifest::{Manifest, ManifestError, ShareId};
 use crate::piece::{FileHash, FileIndex, PieceIndex};
 use crate::policy::Policy;
-use crate::rate::TokenBucket;
+use crate::rate::{Meter, TokenBucket};
 use crate::rng::Rng;
 use crate::signaling::{IceServer, PeerId, RoomId};
 use crate::time::Instant;
 
 use peers::{Lane, Member, Server};
+use serve::Group;
 use shelf::{PendingManifest, Share};
 
 /// What a machine is made of.
@@ -88,10 +89,14 @@ pub struct Swarm {
     /// Verified pieces handed to storage and not yet written, with their lengths, and the sum of these.
     unwritten: BTreeMap<(ShareId, PieceIndex), u64>,
     unwritten_bytes: u64,
-    /// Which lane each read under way is for.
-    reads: BTreeMap<ReadId, ConnectionId>,
-    /// The lane that sent a block last: the next one is served first.
-    served_last: ConnectionId,
+    /// How fast blocks come, from everybody.
+    arrivals: Meter,
+    /// Lanes with requests that wait, in the order of their turns.
+    turns: VecDeque<ConnectionId>,
+    /// What is being read and sent, in order.
+    work: VecDeque<Group>,
+    /// The reads under way for that.
+    reads: BTreeSet<ReadId>,
     /// Whether something happened that may allow new requests.
     may_ask: bool,
 
@@ -134,8 +139,10 @@ impl Swarm {
             download: TokenBucket::new(now, policy.download),
             unwritten: BTreeMap::new(),
             unwritten_bytes: 0,
-            reads: BTreeMap::new(),
-            served_last: ConnectionId(0),
+            arrivals: Meter::new(now),
+            turns: VecDeque::new(),
+            work: VecDeque::new(),
+            reads: BTreeSet::new(),
             may_ask: false,
             next_connection: 0,
             next_read: 0,
@@ -268,6 +275,7 @@ impl Swarm {
         self.on_peer_timeouts();
         self.on_manifest_timeouts();
         self.on_fetch_timeouts();
+        self.on_serve_timeouts();
     }
 
     /// Enters the room: the server is asked to introduce us, again and again until it does.
@@ -344,6 +352,7 @@ impl Swarm {
             self.next_peer_timeout(),
             self.next_manifest_timeout(),
             self.next_fetch_timeout(),
+            self.next_serve_timeout(),
             self.next_upload(),
         ]
         .into_iter()

@@ -7,7 +7,7 @@ use tracing::{debug, trace};
 
 use super::Swarm;
 use super::fetch::Asked;
-use super::serve::{Group, Serving};
+use super::serve::Serving;
 use super::shelf::PeerShare;
 use crate::confirm::{Side, Transcript};
 use crate::envelope::{self, Route, Signal};
@@ -18,7 +18,7 @@ use crate::io::{
     HIGH_WATER_BYTES, Opened, Path, Role, SignalingEvent, SignalingRequest, Transmit,
 };
 use crate::manifest::ShareId;
-use crate::message::{PEER_VERSION, PeerMessage, RequestId};
+use crate::message::{INITIAL_CREDIT_BYTES, PEER_VERSION, PeerMessage, RequestId};
 use crate::negotiation::{Negotiation, Overdue};
 use crate::rate::TokenBucket;
 use crate::scheduler::Window;
@@ -98,11 +98,17 @@ pub(super) struct Lane {
     pub(super) silent: bool,
     /// Bytes that may still come although they were cancelled.
     pub(super) cancelled: u64,
+    /// When it may be asked again to choose what it sends.
+    pub(super) flexible_again: Instant,
 
     // What it asks of us (`serve`).
     pub(super) upload: TokenBucket,
     pub(super) serving: VecDeque<Serving>,
-    pub(super) groups: VecDeque<Group>,
+    /// Bytes of blocks that may be sent, and were sent, since the beginning.
+    pub(super) credit: u64,
+    pub(super) sent: u64,
+    /// When it was last sent a block, or told that its requests wait.
+    pub(super) told_queued: Instant,
     /// Batches it was sent already: share, and place among its known batches.
     pub(super) told: BTreeSet<(ShareId, usize)>,
 }
@@ -339,9 +345,12 @@ impl Swarm {
             heard: self.now,
             silent: false,
             cancelled: 0,
+            flexible_again: self.now,
             upload: TokenBucket::new(self.now, self.policy.upload_per_peer),
             serving: VecDeque::new(),
-            groups: VecDeque::new(),
+            credit: INITIAL_CREDIT_BYTES,
+            sent: 0,
+            told_queued: self.now,
             told: BTreeSet::new(),
         };
         self.lanes.insert(connection, lane);
@@ -470,7 +479,7 @@ impl Swarm {
             self.farewells.push_back(Transmit { connection, channel: Channel::Control, bytes });
         }
         self.connections_out.push_back(ConnectionRequest::Close { connection });
-        self.reads.retain(|_, reader| *reader != connection);
+        self.stop_serving_lane(connection);
         self.release_requests(lane.asked);
         self.drop_unproven(connection);
         self.forget_holdings(lane.peer);
@@ -619,9 +628,11 @@ impl Swarm {
             }
             PeerMessage::Have { share, runs } => self.on_have(connection, peer, share, &runs),
             PeerMessage::Received { share } => self.on_received(peer, share),
-            PeerMessage::Request { request, share, run, with_hashes } => {
-                self.on_request(connection, request, share, run, with_hashes);
+            PeerMessage::Request { request, share, run, with_hashes, flexible } => {
+                self.on_request(connection, request, share, run, with_hashes, flexible);
             }
+            PeerMessage::Credit { bytes } => self.on_credit(connection, bytes),
+            PeerMessage::Queued => self.on_queued(connection),
             PeerMessage::Cancel { request } => self.on_cancel(connection, request),
             PeerMessage::Reject { request } => self.on_reject(connection, request),
             PeerMessage::Hashes(batch) => self.on_hashes(connection, batch),

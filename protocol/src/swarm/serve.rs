@@ -1,9 +1,17 @@
 //! Answering requests: reading pieces, checking them once more, signing hashes, sending blocks.
 //!
-//! Requests of a lane are answered in order. They are read in groups: one large piece, or neighbouring
-//! small pieces that go into one signature and few messages. How much is read ahead per lane is
-//! bounded. What was read is hashed before it is sent, ours to sign the hash, others' to see that the
-//! disk still holds what was verified: so a peer whose files changed is never taken for a liar.
+//! Requests of a lane are answered in order, and lanes take turns: each turn reads and sends one
+//! *group*, a large piece or neighbouring small ones that go into one signature and few messages. Groups
+//! are sent one after the other, not side by side, so that whoever gets a piece can serve it on soon.
+//! At most [`SLOTS`] groups are in work at once, not counting those whose receiver takes no more for
+//! now, and at most [`READ_AHEAD_BYTES`] per lane: this bounds memory.
+//!
+//! **Super-seeding.** A flexible request is answered with pieces that nobody else in the room has or is
+//! being sent, chosen when its turn comes; if there are none, it is rejected, and the pieces are had
+//! from others. So an origin uploads little more than one copy, whatever the number of receivers.
+//!
+//! What was read is hashed before it is sent, ours to sign the hash, others' to see that the disk still
+//! holds what was verified: so a peer whose files changed is never taken for a liar.
 
 use tracing::debug;
 
@@ -15,20 +23,27 @@ use crate::io::{
     Channel, ConnectionId, HIGH_WATER_BYTES, ReadId, StorageError, StorageRequest, Transmit,
 };
 use crate::manifest::{HashBatch, ShareId};
-use crate::message::{BLOCK_BYTES, BLOCK_HEADER_BYTES, Block, PeerMessage, RequestId, Run};
+use crate::message::{
+    BLOCK_BYTES, BLOCK_HEADER_BYTES, Block, Instead, PeerMessage, RequestId, Run,
+};
 use crate::piece::{PieceHash, PieceIndex};
-use crate::time::Instant;
+use crate::scheduler::QUEUED_INTERVAL;
+use crate::time::{Duration, Instant};
 
 /// The most requests of one lane that wait.
 const MAX_REQUESTS: usize = 1024;
 /// Neighbouring pieces are read and signed together up to this many bytes.
 const GROUP_BYTES: u64 = 256 << 10;
+/// Groups in work at once: enough that a disk is never waited for.
+const SLOTS: usize = 8;
 /// Read ahead of what is being sent, per lane; and at least one group.
 const READ_AHEAD_BYTES: u64 = 1 << 20;
 /// Under a cap of so many bytes per second a message carries 1/[`MESSAGES_PER_SECOND`] of it.
 const MESSAGES_PER_SECOND: u64 = 8;
-/// … but never less than this.
-const MIN_BLOCK_BYTES: u64 = 4 << 10;
+/// … but never less than this, and nothing is sent on credit for less.
+const MIN_BLOCK_BYTES: usize = 4 << 10;
+/// Whoever was sent a piece has this long to say so, before it is offered to somebody else.
+const PROMISE: Duration = Duration::from_secs(10);
 
 /// What is left of a request that is being answered.
 #[derive(Debug)]
@@ -37,14 +52,19 @@ pub(super) struct Serving {
     share: ShareId,
     rest: Run,
     with_hashes: bool,
+    /// Whether we may choose other pieces; settled when its first turn comes.
+    flexible: bool,
 }
 
 /// Pieces that are being read, or wait to be sent.
 #[derive(Debug)]
 pub(super) struct Group {
+    connection: ConnectionId,
     request: RequestId,
     share: ShareId,
     with_hashes: bool,
+    /// What to say ahead of the first block.
+    instead: Option<Instead>,
     pieces: Vec<Loaded>,
     bytes: u64,
     /// Pieces not yet read.
@@ -60,6 +80,22 @@ struct Loaded {
     bytes: Vec<u8>,
 }
 
+/// A piece that a member is being sent, or was sent.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Promise {
+    to: ConnectionId,
+    /// When the last of it was sent.
+    sent: Option<Instant>,
+}
+
+impl Group {
+    /// Bytes that were not sent yet.
+    fn rest(&self) -> u64 {
+        let pieces = self.pieces.iter().skip(self.at.0);
+        pieces.map(|loaded| loaded.bytes.len() as u64).sum::<u64>() - self.at.1 as u64
+    }
+}
+
 impl Swarm {
     // ---- requests ----
 
@@ -70,6 +106,7 @@ impl Swarm {
         share: ShareId,
         run: Run,
         with_hashes: bool,
+        flexible: bool,
     ) {
         let serves = self.shelf.get(&share).is_some_and(|share| {
             share.is_served() && run.iter().all(|piece| share.have.contains(piece))
@@ -81,15 +118,26 @@ impl Swarm {
         if lane.serving.len() >= MAX_REQUESTS {
             return self.close_lane(connection, CloseReason::ProtocolViolation, true);
         }
-        lane.serving.push_back(Serving { request, share, rest: run, with_hashes });
-        self.read_ahead(connection);
+        if lane.serving.is_empty() {
+            self.turns.push_back(connection);
+            lane.told_queued = lane.told_queued.max(self.now);
+        }
+        lane.serving.push_back(Serving { request, share, rest: run, with_hashes, flexible });
+        self.start_groups();
     }
 
     pub(super) fn on_cancel(&mut self, connection: ConnectionId, request: RequestId) {
         let Some(lane) = self.lanes.get_mut(&connection) else { return };
         lane.serving.retain(|serving| serving.request != request);
-        lane.groups.retain(|group| group.request != request);
-        self.read_ahead(connection);
+        self.drop_groups(|group| group.connection == connection && group.request == request);
+        self.start_groups();
+    }
+
+    /// The source may send more.
+    pub(super) fn on_credit(&mut self, connection: ConnectionId, bytes: u64) {
+        if let Some(lane) = self.lanes.get_mut(&connection) {
+            lane.credit = lane.credit.max(bytes);
+        }
     }
 
     /// A share is not served any more: what was asked of it is rejected.
@@ -99,85 +147,190 @@ impl Swarm {
         }
     }
 
+    /// A lane is gone, and with it what it was sent.
+    pub(super) fn stop_serving_lane(&mut self, connection: ConnectionId) {
+        self.turns.retain(|&turn| turn != connection);
+        self.drop_groups(|group| group.connection == connection);
+        for share in self.shelf.values_mut() {
+            share.promised.retain(|_, promise| promise.to != connection);
+        }
+        self.start_groups();
+    }
+
     fn reject(&mut self, connection: ConnectionId, which: impl Fn(RequestId, ShareId) -> bool) {
         let Some(lane) = self.lanes.get_mut(&connection) else { return };
         let waiting = lane.serving.iter().map(|serving| (serving.request, serving.share));
-        let read = lane.groups.iter().map(|group| (group.request, group.share));
+        let read = self
+            .work
+            .iter()
+            .filter(|group| group.connection == connection)
+            .map(|group| (group.request, group.share));
         let mut requests: Vec<RequestId> = waiting
             .chain(read)
             .filter(|&(request, share)| which(request, share))
             .map(|(request, _)| request)
             .collect();
         lane.serving.retain(|serving| !which(serving.request, serving.share));
-        lane.groups.retain(|group| !which(group.request, group.share));
+        self.drop_groups(|group| {
+            group.connection == connection && which(group.request, group.share)
+        });
         requests.sort_unstable();
         requests.dedup();
         for request in requests {
             self.tell(connection, &PeerMessage::Reject { request });
         }
-        self.read_ahead(connection);
+        self.start_groups();
+    }
+
+    fn drop_groups(&mut self, which: impl Fn(&Group) -> bool) {
+        self.work.retain(|group| {
+            if !which(group) {
+                return true;
+            }
+            for loaded in &group.pieces {
+                self.reads.remove(&loaded.read);
+                if let Some(share) = self.shelf.get_mut(&group.share) {
+                    share.promised.remove(&loaded.piece);
+                }
+            }
+            false
+        });
+    }
+
+    // ---- turns ----
+
+    /// Starts groups while there are slots and requests.
+    fn start_groups(&mut self) {
+        loop {
+            let is_moving = |group: &&Group| {
+                let lane = self.lanes.get(&group.connection);
+                group.unread > 0 || lane.is_some_and(|lane| lane.takes(group))
+            };
+            if self.work.iter().filter(is_moving).count() >= SLOTS {
+                return;
+            }
+            let Some(turn) = self.turns.iter().position(|&connection| {
+                let mut ahead = self.work.iter().filter(|group| group.connection == connection);
+                ahead.by_ref().map(|group| group.bytes).sum::<u64>() < READ_AHEAD_BYTES
+            }) else {
+                return;
+            };
+            let connection = self.turns.remove(turn).expect("just found");
+            self.start_group(connection);
+            if self.lanes.get(&connection).is_some_and(|lane| !lane.serving.is_empty()) {
+                self.turns.push_back(connection);
+            }
+        }
+    }
+
+    /// Has the next group of a lane read.
+    fn start_group(&mut self, connection: ConnectionId) {
+        let Some(lane) = self.lanes.get_mut(&connection) else { return };
+        let Some(mut serving) = lane.serving.pop_front() else { return };
+        let mut instead = None;
+        if std::mem::take(&mut serving.flexible) {
+            match self.choose(connection, serving.share, serving.rest) {
+                Some(run) if run == serving.rest => {}
+                Some(run) => {
+                    instead = Some(Instead { request: serving.request, run });
+                    (serving.rest, serving.with_hashes) = (run, true);
+                }
+                None => {
+                    return self
+                        .tell(connection, &PeerMessage::Reject { request: serving.request });
+                }
+            }
+        }
+        let Some(share) = self.shelf.get_mut(&serving.share) else { return };
+        let mut group = Group {
+            connection,
+            request: serving.request,
+            share: serving.share,
+            with_hashes: serving.with_hashes,
+            instead,
+            pieces: Vec::new(),
+            bytes: 0,
+            unread: 0,
+            at: (0, 0),
+        };
+        while serving.rest.count > 0 {
+            let piece = serving.rest.first;
+            let Some(span) = share.geometry().span(piece) else { break };
+            if group.unread > 0 && group.bytes + u64::from(span.length) > GROUP_BYTES {
+                break;
+            }
+            let read = ReadId(self.next_read);
+            self.next_read += 1;
+            self.reads.insert(read);
+            self.storage_out.push_back(StorageRequest::Read { read, share: group.share, span });
+            share.promised.insert(piece, Promise { to: connection, sent: None });
+            group.pieces.push(Loaded { piece, read, bytes: Vec::new() });
+            group.bytes += u64::from(span.length);
+            group.unread += 1;
+            serving.rest = Run { first: PieceIndex(piece.0 + 1), count: serving.rest.count - 1 };
+        }
+        self.work.push_back(group);
+        if serving.rest.count > 0
+            && let Some(lane) = self.lanes.get_mut(&connection)
+        {
+            lane.serving.push_front(serving);
+        }
+    }
+
+    /// What to send for a flexible request: of the pieces that nobody else has or is being sent, those
+    /// asked for if possible, else the next ones after them; no more bytes than were asked for.
+    fn choose(&self, connection: ConnectionId, id: ShareId, asked: Run) -> Option<Run> {
+        let share = self.shelf.get(&id)?;
+        let lacking = |piece: PieceIndex| {
+            share.availability[piece.0 as usize] == 0
+                && !share.promised.get(&piece).is_some_and(|promise| {
+                    promise.sent.is_none_or(|sent| sent + PROMISE > self.now)
+                        && self.lanes.contains_key(&promise.to)
+                })
+        };
+        let length = |piece| u64::from(share.geometry().length(piece));
+        let room = asked.bytes(share.geometry());
+        let pieces = share.have.len();
+        let first = (asked.first.0..pieces)
+            .chain(0..asked.first.0)
+            .map(PieceIndex)
+            .find(|&piece| share.have.contains(piece) && length(piece) <= room && lacking(piece))?;
+        let mut run = Run { first, count: 1 };
+        let mut bytes = length(first);
+        while run.count < asked.count {
+            let next = PieceIndex(first.0 + run.count);
+            bytes += length(next);
+            if !share.have.contains(next) || bytes > room || !lacking(next) {
+                break;
+            }
+            run.count += 1;
+        }
+        debug!(?connection, ?asked, ?run, "chosen");
+        Some(run)
     }
 
     // ---- reading ----
 
-    fn read_ahead(&mut self, connection: ConnectionId) {
-        while let Some(lane) = self.lanes.get_mut(&connection) {
-            let loaded: u64 = lane.groups.iter().map(|group| group.bytes).sum();
-            if loaded >= READ_AHEAD_BYTES {
-                return;
-            }
-            let Some(serving) = lane.serving.front_mut() else { return };
-            let Some(share) = self.shelf.get(&serving.share) else {
-                lane.serving.pop_front();
-                continue;
-            };
-            let mut group = Group {
-                request: serving.request,
-                share: serving.share,
-                with_hashes: serving.with_hashes,
-                pieces: Vec::new(),
-                bytes: 0,
-                unread: 0,
-                at: (0, 0),
-            };
-            while serving.rest.count > 0 {
-                let piece = serving.rest.first;
-                let Some(span) = share.geometry().span(piece) else { break };
-                if group.unread > 0 && group.bytes + u64::from(span.length) > GROUP_BYTES {
-                    break;
-                }
-                let read = ReadId(self.next_read);
-                self.next_read += 1;
-                self.reads.insert(read, connection);
-                self.storage_out.push_back(StorageRequest::Read { read, share: group.share, span });
-                group.pieces.push(Loaded { piece, read, bytes: Vec::new() });
-                group.bytes += u64::from(span.length);
-                group.unread += 1;
-                serving.rest =
-                    Run { first: PieceIndex(piece.0 + 1), count: serving.rest.count - 1 };
-            }
-            if serving.rest.count == 0 {
-                lane.serving.pop_front();
-            }
-            lane.groups.push_back(group);
-        }
-    }
-
     pub(super) fn on_read(&mut self, read: ReadId, result: Result<Vec<u8>, StorageError>) {
-        let Some(connection) = self.reads.remove(&read) else { return };
-        let Some(lane) = self.lanes.get_mut(&connection) else { return };
-        let place = lane.groups.iter_mut().enumerate().find_map(|(i, group)| {
-            Some((i, group.pieces.iter_mut().position(|loaded| loaded.read == read)?))
-        });
-        let Some((at, i)) = place else { return }; // cancelled meanwhile
-        let group = &mut lane.groups[at];
+        if !self.reads.remove(&read) {
+            return; // cancelled meanwhile
+        }
+        let (at, i) = self
+            .work
+            .iter()
+            .enumerate()
+            .find_map(|(at, group)| {
+                Some((at, group.pieces.iter().position(|loaded| loaded.read == read)?))
+            })
+            .expect("a read is forgotten with its group");
+        let group = &mut self.work[at];
         let (id, piece) = (group.share, group.pieces[i].piece);
         match result {
             Ok(bytes) => {
                 group.pieces[i].bytes = bytes;
                 group.unread -= 1;
                 if group.unread == 0 {
-                    self.check_group(connection, at);
+                    self.check_group(at);
                 }
             }
             Err(error) => self.lose_piece(id, piece, error),
@@ -185,10 +338,8 @@ impl Swarm {
     }
 
     /// A group was read in full: hashes it, signs what was not signed before, and tells the hashes.
-    fn check_group(&mut self, connection: ConnectionId, at: usize) {
-        let Some(group) = self.lanes.get(&connection).and_then(|lane| lane.groups.get(at)) else {
-            return;
-        };
+    fn check_group(&mut self, at: usize) {
+        let group = &self.work[at];
         let id = group.share;
         let Some(share) = self.shelf.get_mut(&id) else { return };
         let ours = matches!(share.state, State::Shared);
@@ -208,13 +359,14 @@ impl Swarm {
             share.hashes.insert(batch).expect("only pieces without a hash were signed");
         }
         if group.with_hashes {
-            self.tell_hashes(connection, at);
+            self.tell_hashes(at);
         }
     }
 
-    fn tell_hashes(&mut self, connection: ConnectionId, at: usize) {
+    fn tell_hashes(&mut self, at: usize) {
+        let group = &self.work[at];
+        let connection = group.connection;
         let Some(lane) = self.lanes.get_mut(&connection) else { return };
-        let Some(group) = lane.groups.get(at) else { return };
         let Some(share) = self.shelf.get(&group.share) else { return };
         let mut batches = Vec::new();
         for loaded in &group.pieces {
@@ -236,46 +388,42 @@ impl Swarm {
             return self.fail_share(id, Failure::Storage(error));
         }
         share.have.remove(piece);
-        for connection in self.confirmed_lanes() {
-            let requests: Vec<RequestId> = self
-                .lanes
-                .get(&connection)
-                .into_iter()
-                .flat_map(|lane| &lane.groups)
-                .filter(|group| {
-                    group.share == id && group.pieces.iter().any(|loaded| loaded.piece == piece)
-                })
-                .map(|group| group.request)
-                .collect();
-            self.reject(connection, |request, _| requests.contains(&request));
+        let requests: Vec<(ConnectionId, RequestId)> = self
+            .work
+            .iter()
+            .filter(|group| group.share == id)
+            .filter(|group| group.pieces.iter().any(|loaded| loaded.piece == piece))
+            .map(|group| (group.connection, group.request))
+            .collect();
+        for (connection, request) in requests {
+            self.reject(connection, |rejected, _| rejected == request);
         }
     }
 
     // ---- sending ----
 
-    /// The next message of blocks, from the lanes in turn.
+    /// The next message of blocks: of the first group in work that can be sent.
     pub(super) fn next_blocks(&mut self) -> Option<Transmit> {
         if !self.upload.is_ready(self.now) {
             return None;
         }
         let now = self.now;
-        let is_next = |lane: &mut super::Lane| lane.can_send() && lane.upload.is_ready(now);
-        let after = ConnectionId(self.served_last.0 + 1);
-        let next =
-            self.lanes.range_mut(after..).find_map(|(&id, lane)| is_next(lane).then_some(id));
-        let connection = next.or_else(|| {
-            self.lanes.range_mut(..after).find_map(|(&id, lane)| is_next(lane).then_some(id))
+        let (at, _) = self.sendable().into_iter().find(|(_, connection)| {
+            self.lanes.get_mut(connection).is_some_and(|lane| lane.upload.is_ready(now))
         })?;
-        self.served_last = connection;
-
+        let connection = self.work[at].connection;
         let limit = self.block_limit(connection);
         let lane = self.lanes.get_mut(&connection)?;
-        let group = lane.groups.front_mut()?;
+        let credit = usize::try_from(lane.credit - lane.sent).unwrap_or(usize::MAX);
+        let group = &mut self.work[at];
         let mut message =
             Writer::with_capacity((limit + BLOCK_HEADER_BYTES).min(group.bytes as usize + 4096));
+        if let Some(instead) = group.instead.take() {
+            instead.write(&mut message);
+        }
         let mut sent = 0;
         while let Some(loaded) = group.pieces.get(group.at.0) {
-            let room = limit.saturating_sub(message.len() + BLOCK_HEADER_BYTES);
+            let room = limit.saturating_sub(message.len() + BLOCK_HEADER_BYTES).min(credit - sent);
             let rest = &loaded.bytes[group.at.1..];
             let take = rest.len().min(room);
             // A stump at the end of a message would only cost a header.
@@ -293,10 +441,10 @@ impl Swarm {
             };
         }
         let share = group.share;
-        if group.at.0 == group.pieces.len() {
-            lane.groups.pop_front();
-        }
+        let finished = group.at.0 == group.pieces.len();
         lane.blocks_buffered += message.len();
+        lane.sent += sent as u64;
+        lane.told_queued = now;
         lane.upload.take(now, sent);
         self.upload.take(now, sent);
         if let Some(member) = self.members.get_mut(&lane.peer) {
@@ -305,8 +453,41 @@ impl Swarm {
         if let Some(share) = self.shelf.get_mut(&share) {
             share.uploaded += sent as u64;
         }
-        self.read_ahead(connection);
+        if finished {
+            self.finish_group(at);
+        }
         Some(Transmit { connection, channel: Channel::Blocks, bytes: message.finish() })
+    }
+
+    fn finish_group(&mut self, at: usize) {
+        let Some(group) = self.work.remove(at) else { return };
+        if let Some(share) = self.shelf.get_mut(&group.share) {
+            for loaded in &group.pieces {
+                let promise = share.promised.get_mut(&loaded.piece);
+                if let Some(promise) = promise.filter(|promise| promise.to == group.connection) {
+                    promise.sent = Some(self.now);
+                }
+            }
+        }
+        self.start_groups();
+    }
+
+    /// The groups that could be sent now but for caps, in their order: each lane's first, if it was
+    /// read and the lane takes more.
+    fn sendable(&self) -> Vec<(usize, ConnectionId)> {
+        let mut seen: Vec<ConnectionId> = Vec::new();
+        let mut sendable = Vec::new();
+        for (at, group) in self.work.iter().enumerate() {
+            if seen.contains(&group.connection) {
+                continue;
+            }
+            seen.push(group.connection);
+            let lane = self.lanes.get(&group.connection);
+            if group.unread == 0 && lane.is_some_and(|lane| lane.takes(group)) {
+                sendable.push((at, group.connection));
+            }
+        }
+        sendable
     }
 
     /// The most bytes that a message of blocks may have on a connection.
@@ -314,7 +495,7 @@ impl Swarm {
         let capped = [self.policy.upload, self.policy.upload_per_peer]
             .into_iter()
             .flatten()
-            .map(|rate| (rate / MESSAGES_PER_SECOND).max(MIN_BLOCK_BYTES) as usize)
+            .map(|rate| ((rate / MESSAGES_PER_SECOND) as usize).max(MIN_BLOCK_BYTES))
             .min()
             .unwrap_or(BLOCK_BYTES);
         let allowed = self
@@ -325,26 +506,52 @@ impl Swarm {
         (capped.min(BLOCK_BYTES) + BLOCK_HEADER_BYTES).min(allowed)
     }
 
+    // ---- time ----
+
     /// When a cap lets the next message through, if something waits for that.
     pub(super) fn next_upload(&mut self) -> Option<Instant> {
         let now = self.now;
-        let mut waits = false;
-        let lanes = self
-            .lanes
-            .values_mut()
-            .filter(|lane| lane.can_send())
-            .inspect(|_| waits = true)
-            .filter_map(|lane| lane.upload.ready_at(now))
+        let sendable = self.sendable();
+        let lanes = sendable
+            .iter()
+            .filter_map(|(_, connection)| self.lanes.get_mut(connection)?.upload.ready_at(now))
             .min();
-        if waits { lanes.max(self.upload.ready_at(now)) } else { None }
+        if sendable.is_empty() { None } else { lanes.max(self.upload.ready_at(now)) }
+    }
+
+    /// Those who wait long for their turn are told that they are not forgotten.
+    pub(super) fn on_serve_timeouts(&mut self) {
+        let now = self.now;
+        let waiting: Vec<ConnectionId> = self
+            .lanes
+            .iter_mut()
+            .filter(|(_, lane)| lane.queued_due().is_some_and(|at| at <= now))
+            .map(|(&connection, lane)| {
+                lane.told_queued = now;
+                connection
+            })
+            .collect();
+        for connection in waiting {
+            self.tell(connection, &PeerMessage::Queued);
+        }
+    }
+
+    pub(super) fn next_serve_timeout(&self) -> Option<Instant> {
+        self.lanes.values().filter_map(super::Lane::queued_due).min()
     }
 }
 
 impl super::Lane {
-    /// Whether blocks are read and the channel takes them.
-    fn can_send(&self) -> bool {
+    /// Whether the channel and the other side's credit let blocks of a group through.
+    fn takes(&self, group: &Group) -> bool {
+        let credit = self.credit.saturating_sub(self.sent);
         self.blocks_buffered < HIGH_WATER_BYTES
-            && self.groups.front().is_some_and(|group| group.unread == 0)
+            && credit >= group.rest().min(MIN_BLOCK_BYTES as u64)
+    }
+
+    /// When to tell that what was asked waits its turn.
+    fn queued_due(&self) -> Option<Instant> {
+        (!self.serving.is_empty()).then(|| self.told_queued + QUEUED_INTERVAL)
     }
 }
 

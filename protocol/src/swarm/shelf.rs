@@ -6,6 +6,7 @@ use std::sync::Arc;
 use tracing::debug;
 
 use super::fetch::Download;
+use super::serve::Promise;
 use super::{NoSuchShare, Swarm};
 use crate::bitfield::Bitfield;
 use crate::event::{CloseReason, Event, Failure};
@@ -13,7 +14,7 @@ use crate::identity::BadSignature;
 use crate::io::{ConnectionId, StorageRequest};
 use crate::manifest::{KnownHashes, Manifest, ManifestError, ShareId, SignedManifest};
 use crate::message::{Holding, MANIFEST_PART_BYTES, PeerMessage, Run};
-use crate::piece::Geometry;
+use crate::piece::{Geometry, PieceIndex};
 use crate::signaling::PeerId;
 use crate::time::{Duration, Instant};
 
@@ -35,6 +36,11 @@ pub(super) struct Share {
     /// Pieces that are verified and durable here, or ours to share.
     pub(super) have: Bitfield,
     pub(super) hashes: KnownHashes,
+    /// How many of the connected members have a piece.
+    pub(super) availability: Vec<u16>,
+    /// Pieces that we are sending, or sent at this time to a member who has not said yet that it has
+    /// them: others will soon get them from there.
+    pub(super) promised: BTreeMap<PieceIndex, Promise>,
     /// Whether we put it there, and reads are from our own files.
     pub(super) ours: bool,
     pub(super) uploaded: u64,
@@ -77,6 +83,13 @@ pub(super) struct PendingManifest {
 impl Share {
     pub(super) fn geometry(&self) -> &Geometry {
         self.manifest.geometry()
+    }
+
+    /// A member came to have a piece, or is gone with it.
+    pub(super) fn count(&mut self, piece: PieceIndex, has: bool) {
+        if let Some(count) = self.availability.get_mut(piece.0 as usize) {
+            *count = if has { count.saturating_add(1) } else { count.saturating_sub(1) };
+        }
     }
 
     pub(super) fn download(&mut self) -> Option<&mut Download> {
@@ -232,8 +245,11 @@ impl Swarm {
             return self.close_lane(connection, CloseReason::ProtocolViolation, true);
         }
         let new = runs.iter().flat_map(|run| run.iter()).filter(|&piece| pieces.insert(piece));
-        match self.shelf.get_mut(&id).and_then(Share::download) {
-            Some(download) => new.for_each(|piece| download.count(piece, true)),
+        match self.shelf.get_mut(&id) {
+            Some(share) => new.for_each(|piece| {
+                share.count(piece, true);
+                share.promised.remove(&piece);
+            }),
             None => new.for_each(drop),
         }
         self.may_ask = true;
@@ -253,9 +269,7 @@ impl Swarm {
                     for piece in std::mem::take(&mut told.early).into_iter().flat_map(Run::iter) {
                         pieces.insert(piece);
                     }
-                    if let Some(download) = share.download() {
-                        pieces.iter().for_each(|piece| download.count(piece, true));
-                    }
+                    pieces.iter().for_each(|piece| share.count(piece, true));
                     told.pieces = Some(pieces);
                 }
                 None => liars.extend(member.lane),
@@ -270,9 +284,9 @@ impl Swarm {
     /// A member has nothing of a share any more.
     fn forget_holding(&mut self, peer: PeerId, id: ShareId) {
         let told = self.members.get_mut(&peer).and_then(|member| member.shares.remove(&id));
-        let download = self.shelf.get_mut(&id).and_then(Share::download);
-        if let (Some(download), Some(pieces)) = (download, told.and_then(|told| told.pieces)) {
-            pieces.iter().for_each(|piece| download.count(piece, false));
+        let share = self.shelf.get_mut(&id);
+        if let (Some(share), Some(pieces)) = (share, told.and_then(|told| told.pieces)) {
+            pieces.iter().for_each(|piece| share.count(piece, false));
         }
     }
 
@@ -421,6 +435,7 @@ impl Swarm {
 impl Share {
     fn new(manifest: Manifest, signed: SignedManifest, state: State, have: Bitfield) -> Self {
         let ours = matches!(state, State::Shared);
+        let pieces = manifest.geometry().pieces() as usize;
         Self {
             manifest: Arc::new(manifest),
             manifest_bytes: signed.to_bytes().into(),
@@ -428,6 +443,8 @@ impl Share {
             state,
             have,
             hashes: KnownHashes::default(),
+            availability: vec![0; pieces],
+            promised: BTreeMap::new(),
             ours,
             uploaded: 0,
         }
@@ -442,19 +459,4 @@ fn announcement(id: ShareId, share: &Share) -> Option<PeerMessage> {
         holding: Holding::of(&share.have),
         received: matches!(share.state, State::Complete(_)),
     })
-}
-
-/// Per piece, how many of the connected members have it.
-pub(super) fn availability<'a>(
-    pieces: u32,
-    holdings: impl Iterator<Item = &'a BTreeMap<ShareId, PeerShare>>,
-    id: ShareId,
-) -> Vec<u16> {
-    let mut availability = vec![0u16; pieces as usize];
-    for held in holdings.filter_map(|shares| shares.get(&id)?.pieces.as_ref()) {
-        for piece in held.iter() {
-            availability[piece.0 as usize] = availability[piece.0 as usize].saturating_add(1);
-        }
-    }
-    availability
 }
