@@ -1,16 +1,20 @@
 //! A room in one thread: any number of machines, a signaling server, connections, disks, and a clock
 //! that jumps to whatever happens next. Everything follows from a seed, so a failing run replays.
 //!
-//! What it simulates: latency and jitter, one uplink rate per peer shared by its connections, bounded
-//! channel buffers, connections that break, disks that fail or lose what was not committed, peers that
-//! crash and come back with their disk, a server that goes away. What it leaves out: SDP, ICE and DTLS;
-//! a description here only says which end it comes from and which certificate it shows.
+//! What it simulates: latency and jitter, uplinks shared by a peer's connections, a border between two
+//! sites, bounded channel buffers, paths that break or are blocked for a while, ICE restarts, disks that
+//! fail or lose what was not committed, peers that crash and come back with their disk, freeze, or find
+//! that their clock has jumped, a server that goes away or delays, repeats and reorders signals. What it
+//! leaves out: SDP, ICE's candidates, DTLS, congestion control, loss of single packets; a description here
+//! only says which end it comes from and which certificate it shows.
 //!
 //! | file | concern |
 //! |---|---|
-//! | `mod.rs` | the world: its clock, its queue, and the adapter's loop of each peer |
+//! | `mod.rs` | the world: its clock, and the adapter's loop of each peer |
+//! | `queue.rs` | what happens when |
 //! | `peer.rs` | one machine with what belongs to it |
 //! | `network.rs` | connections, and how messages travel on them |
+//! | `pipe.rs` | what goes through an uplink or border next |
 //! | `server.rs` | the signaling server |
 //! | `disk.rs` | files, stores, and what they must never be told to do |
 //!
@@ -19,27 +23,31 @@
 mod disk;
 mod network;
 mod peer;
+mod pipe;
+mod queue;
 mod server;
 
-use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
-use crate::event::{ShareState, ShareView};
+use crate::event::{Event, ShareState, ShareView};
 use crate::identity::DeviceKey;
 use crate::invite::Invite;
 use crate::io::*;
 use crate::manifest::{Entry, EntryKind, Manifest, ShareId, SharePath};
 use crate::policy::Policy;
 use crate::rng::Rng;
-use crate::signaling::{ClientMessage, ServerMessage};
+use crate::signaling::ClientMessage;
 use crate::swarm::{Config, Swarm};
 use crate::time::{Duration, Instant};
 
-pub use disk::{Fault, Store};
-pub use network::{Meddle, Network, Tamper};
-pub use peer::Peer;
+pub use disk::{Fault, Files, Store};
+pub use network::{Border, Meddle, Network, Tamper};
+pub use peer::{Peer, Traffic};
 
-use network::{End, Link};
+use network::Place;
+use pipe::{End, Parcel, Pipe};
+use queue::Queue;
 use server::Server;
 
 /// The machines of a room and all that is between them.
@@ -50,23 +58,34 @@ pub struct World {
     pub peers: Vec<Peer>,
     /// How the network is, at the moment.
     pub net: Network,
+    /// Bytes of blocks that went from one site to the other.
+    pub crossed: u64,
     rng: Rng,
     invite: Invite,
-    queue: BinaryHeap<Reverse<(Instant, u64)>>,
-    happenings: BTreeMap<u64, Happening>,
-    next: u64,
+    /// What was shared, as it was when it was shared first.
+    contents: BTreeMap<ShareId, Files>,
+    queue: Queue<Happening>,
     server: Server,
-    links: BTreeMap<End, Link>,
+    /// The border, one pipe each way.
+    border: [Pipe; 2],
+    /// Pairs of peers between which nothing passes.
+    blocked: BTreeSet<(usize, usize)>,
 }
 
 enum Happening {
+    /// To the WebSocket of this number.
     Signaling(usize, u32, SignalingEvent),
     ToServer(usize, u32, ClientMessage),
     Connection(End, ConnectionEvent),
-    Arrive(End, Channel, Vec<u8>),
-    Sent(End, Channel, usize),
+    IceCheck(End, Instant),
+    /// A parcel has gone through a pipe.
+    Left(Place, Parcel),
+    /// A channel's buffer has run low.
+    Low(End, Channel),
+    Arrive(Parcel),
     Storage(usize, u32, StorageResponse),
     Wake(usize, u32),
+    Thaw(usize),
 }
 
 impl World {
@@ -80,22 +99,15 @@ impl World {
         Self {
             now: Instant::from_micros(1_000_000),
             peers: Vec::new(),
-            net: Network {
-                latency: Duration::from_millis(10),
-                jitter: Duration::ZERO,
-                uplink: 100e6,
-                tamper: None,
-                meddle: None,
-                opens_late: (Role::Answerer, Duration::ZERO),
-                spliced: false,
-            },
+            net: Network::default(),
+            crossed: 0,
             rng,
             invite,
-            queue: BinaryHeap::new(),
-            happenings: BTreeMap::new(),
-            next: 0,
-            server: Server { up: true, next_id: 1, members: BTreeMap::new() },
-            links: BTreeMap::new(),
+            contents: BTreeMap::new(),
+            queue: Queue::new(),
+            server: Server::new(),
+            border: Default::default(),
+            blocked: BTreeSet::new(),
         }
     }
 
@@ -106,7 +118,9 @@ impl World {
 
     /// Adds a peer and lets it join. Peer 0 made the invite.
     pub fn add(&mut self) -> usize {
-        self.add_with(DeviceKey::from_bytes([self.peers.len() as u8; 32]))
+        let mut bytes = [0; 32];
+        bytes[..8].copy_from_slice(&(self.peers.len() as u64).to_le_bytes());
+        self.add_with(DeviceKey::from_bytes(bytes))
     }
 
     /// Adds a peer with the key of another, like a second tab of one browser.
@@ -117,23 +131,8 @@ impl World {
     fn add_with(&mut self, key: DeviceKey) -> usize {
         let index = self.peers.len();
         let swarm = self.machine(index, &key);
-        self.peers.push(Peer {
-            swarm,
-            events: Vec::new(),
-            sources: BTreeMap::new(),
-            disk: BTreeMap::new(),
-            fault: None,
-            sent: 0,
-            running: true,
-            run: 0,
-            key,
-            server_id: None,
-            uplink_free: self.now,
-            wake: None,
-        });
-        let now = self.now;
-        self.peers[index].swarm.join(now);
-        self.drain(index);
+        self.peers.push(Peer::new(swarm, key));
+        self.with(index, Swarm::join);
         index
     }
 
@@ -145,41 +144,51 @@ impl World {
             seed: self.rng.bytes(),
             policy: Policy::default(),
         };
-        Swarm::new(self.now, config)
+        Swarm::new(self.clock(index), config)
     }
 
     /// Shares files from a peer.
     pub fn share(&mut self, peer: usize, files: &[(&str, Vec<u8>)]) -> ShareId {
+        let by_path: BTreeMap<&str, &Vec<u8>> = files.iter().map(|(name, f)| (*name, f)).collect();
         let entries = files
             .iter()
             .map(|(path, data)| Entry {
-                path: SharePath::new(path).unwrap(),
+                path: SharePath::new(path).expect("the path is valid"),
                 kind: EntryKind::File { size: data.len() as u64 },
                 modified_ms: None,
             })
             .collect();
-        let manifest = Manifest::new(self.peers[peer].key.public(), entries).unwrap();
-        let find = |path: &SharePath| {
-            files.iter().find(|(name, _)| *name == path.as_str()).unwrap().1.clone()
-        };
-        let sources = manifest.files().map(|(_, entry)| find(&entry.path)).collect();
-        let now = self.now;
-        let id = self.peers[peer].swarm.share(now, manifest).unwrap();
+        let key = self.peers[peer].key.public();
+        let manifest = Manifest::new(key, entries).expect("the files make a manifest");
+        let files = manifest.files().map(|(_, entry)| by_path[entry.path.as_str()].clone());
+        let sources: Files = Arc::new(files.collect());
+        // Before the machine can ask for a byte.
+        let share = |swarm: &mut Swarm, now| swarm.share(now, manifest).expect("it is ours");
+        let clock = self.clock(peer);
+        let id = share(&mut self.peers[peer].swarm, clock);
+        self.contents.entry(id).or_insert_with(|| Arc::clone(&sources));
         self.peers[peer].sources.insert(id, sources);
         self.drain(peer);
         id
     }
 
+    /// Shares again from a peer what was shared before, as if it had kept its files.
+    pub fn share_again(&mut self, peer: usize, share: ShareId, manifest: &Manifest) {
+        let files = Arc::clone(&self.contents[&share]);
+        self.peers[peer].sources.insert(share, files);
+        let again = self.with(peer, |swarm, now| swarm.share(now, manifest.clone()));
+        assert_eq!(again, Ok(share), "the same files are the same share");
+    }
+
     /// Lets a peer fetch a share that is on its shelf.
     pub fn receive(&mut self, peer: usize, share: ShareId) {
-        let now = self.now;
-        self.peers[peer].swarm.receive(now, share).unwrap();
-        self.drain(peer);
+        self.with(peer, |swarm, now| swarm.receive(now, share)).expect("it is on the shelf");
     }
 
     /// Gives a command to a machine and does what follows.
     pub fn with<T>(&mut self, peer: usize, command: impl FnOnce(&mut Swarm, Instant) -> T) -> T {
-        let result = command(&mut self.peers[peer].swarm, self.now);
+        let clock = self.clock(peer);
+        let result = command(&mut self.peers[peer].swarm, clock);
         self.drain(peer);
         result
     }
@@ -187,37 +196,54 @@ impl World {
     /// The peer leaves properly.
     pub fn leave(&mut self, peer: usize) {
         self.with(peer, Swarm::leave);
+        self.peers[peer].running = false;
     }
 
     /// The peer's process ends without a word. Its disk keeps what was committed.
     pub fn crash(&mut self, peer: usize) {
+        let run = self.peers[peer].run;
+        let links: Vec<ConnectionId> = self.peers[peer].links.keys().copied().collect();
+        for connection in links {
+            self.cut((peer, run, connection), network::GONE_AFTER);
+        }
         let it = &mut self.peers[peer];
         it.running = false;
         it.run += 1;
+        it.links.clear();
+        it.pipe.clear();
         it.sources.clear();
         for store in it.disk.values_mut() {
-            store.forget_uncommitted();
+            store.crash(self.rng.below(2) == 0);
         }
-        if let Some(id) = it.server_id.take() {
-            self.server.members.remove(&id);
-            self.tell_members(&ServerMessage::PeerLeft { peer: id });
-        }
-        let ends: Vec<End> = self.links.keys().copied().filter(|end| end.0 == peer).collect();
-        for end in ends {
-            self.cut(end, Duration::from_secs(15));
-        }
+        self.forget_at_server(peer);
     }
 
-    /// A crashed peer starts again with its disk.
+    /// A crashed peer starts again with its disk, or one that left comes back.
     pub fn restart(&mut self, peer: usize) {
         let key = self.peers[peer].key.clone();
         let swarm = self.machine(peer, &key);
-        let now = self.now;
         let it = &mut self.peers[peer];
+        it.run += 1;
+        it.links.clear();
         it.swarm = swarm;
         it.running = true;
         it.wake = None;
-        it.swarm.join(now);
+        self.with(peer, Swarm::join);
+    }
+
+    /// The peer's process stands still and its packets with it; then it goes on as if nothing was.
+    pub fn freeze(&mut self, peer: usize, time: Duration) {
+        let until = self.now + time;
+        self.peers[peer].frozen_until = until;
+        for other in (0..self.peers.len()).filter(|&other| other != peer) {
+            self.block_path(peer, other);
+        }
+        self.at(until, Happening::Thaw(peer));
+    }
+
+    /// The peer's clock jumps ahead, as after a computer has slept.
+    pub fn jump_clock(&mut self, peer: usize, by: Duration) {
+        self.peers[peer].clock_ahead += by;
         self.drain(peer);
     }
 
@@ -271,15 +297,10 @@ impl World {
         peers.collect::<Vec<_>>().join("\n")
     }
 
-    /// One happening, if there is one before `end`.
-    fn step(&mut self, end: Instant) -> bool {
-        let Some(&Reverse((at, id))) = self.queue.peek() else { return false };
-        if at > end {
-            return false;
-        }
-        self.queue.pop();
+    /// One happening, if there is one until `end`; false if there is none.
+    pub fn step(&mut self, end: Instant) -> bool {
+        let Some((at, happening)) = self.queue.pop(end) else { return false };
         self.now = self.now.max(at);
-        let happening = self.happenings.remove(&id).expect("queued with its number");
         self.happen(happening);
         true
     }
@@ -289,9 +310,12 @@ impl World {
     }
 
     fn at(&mut self, at: Instant, happening: Happening) {
-        self.next += 1;
-        self.queue.push(Reverse((at, self.next)));
-        self.happenings.insert(self.next, happening);
+        self.queue.push(at, happening);
+    }
+
+    /// What a peer's clock shows.
+    fn clock(&self, peer: usize) -> Instant {
+        self.now + self.peers.get(peer).map_or(Duration::ZERO, |peer| peer.clock_ahead)
     }
 
     fn is_current(&self, peer: usize, run: u32) -> bool {
@@ -299,63 +323,116 @@ impl World {
     }
 
     fn happen(&mut self, happening: Happening) {
-        let now = self.now;
+        let (peer, run) = match &happening {
+            Happening::ToServer(..) | Happening::Left(..) | Happening::IceCheck(..) => {
+                return self.happen_outside(happening);
+            }
+            Happening::Thaw(_) => return self.happen_outside(happening),
+            // Sockets have numbers of their own.
+            Happening::Signaling(peer, ..) => (*peer, self.peers[*peer].run),
+            Happening::Storage(peer, run, _) | Happening::Wake(peer, run) => (*peer, *run),
+            Happening::Connection(end, _) | Happening::Low(end, _) => (end.0, end.1),
+            Happening::Arrive(parcel) => (parcel.to.0, parcel.to.1),
+        };
+        if !self.is_current(peer, run) {
+            return;
+        }
+        let thaws = self.peers[peer].frozen_until;
+        if thaws > self.now {
+            return self.at(thaws, happening);
+        }
+        if self.happen_to(peer, happening) {
+            self.drain(peer);
+        }
+    }
+
+    /// What machines do not notice at once.
+    fn happen_outside(&mut self, happening: Happening) {
         match happening {
-            Happening::Signaling(peer, run, event) if self.is_current(peer, run) => {
-                if matches!(event, SignalingEvent::Closed { .. }) {
-                    self.peers[peer].server_id = None;
+            Happening::ToServer(peer, socket, message) => self.serve(peer, socket, message),
+            Happening::Left(place, parcel) => self.left(place, parcel),
+            Happening::IceCheck(end, since) => self.check_ice(end, since),
+            Happening::Thaw(peer) if self.peers[peer].frozen_until <= self.now => {
+                for other in (0..self.peers.len()).filter(|&other| other != peer) {
+                    self.heal_path(peer, other);
                 }
-                self.peers[peer].swarm.handle_signaling(now, event);
-                self.drain(peer);
-            }
-            Happening::ToServer(peer, run, message) => self.serve(peer, run, message),
-            Happening::Connection(end, event) if self.is_current(end.0, end.1) => {
-                if let ConnectionEvent::Closed { .. } = event {
-                    self.links.remove(&end);
-                }
-                if let (ConnectionEvent::Open(_), Some(link)) = (&event, self.links.get_mut(&end)) {
-                    link.open = true;
-                }
-                self.peers[end.0].swarm.handle_connection(now, end.2, event);
-                self.drain(end.0);
-            }
-            Happening::Arrive(end, channel, bytes)
-                if self.is_current(end.0, end.1)
-                    && self.links.get(&end).is_some_and(|link| link.open) =>
-            {
-                self.peers[end.0].swarm.handle_message(now, end.2, channel, &bytes);
-                self.drain(end.0);
-            }
-            Happening::Sent(end, channel, bytes) if self.is_current(end.0, end.1) => {
-                if let Some(link) = self.links.get_mut(&end) {
-                    link.buffered[channel as usize] -= bytes;
-                    let amount = link.buffered[channel as usize];
-                    if amount <= LOW_WATER_BYTES && amount + bytes > LOW_WATER_BYTES {
-                        self.peers[end.0].swarm.handle_buffered_amount(now, end.2, channel, amount);
-                        self.drain(end.0);
-                    }
-                }
-            }
-            Happening::Storage(peer, run, response) if self.is_current(peer, run) => {
-                self.peers[peer].swarm.handle_storage(now, response);
-                self.drain(peer);
-            }
-            Happening::Wake(peer, run)
-                if self.is_current(peer, run) && self.peers[peer].wake == Some(now) =>
-            {
-                self.peers[peer].wake = None;
-                self.peers[peer].swarm.handle_timeout(now);
-                self.drain(peer);
             }
             _ => {}
         }
     }
 
+    /// Tells a machine what happened; false if it was of no interest any more.
+    fn happen_to(&mut self, peer: usize, happening: Happening) -> bool {
+        let (now, clock) = (self.now, self.clock(peer));
+        match happening {
+            Happening::Signaling(_, socket, event) => {
+                if self.peers[peer].socket != socket {
+                    return false;
+                }
+                self.peers[peer].swarm.handle_signaling(clock, event);
+            }
+            Happening::Connection(end, event) => {
+                if let ConnectionEvent::Closed { .. } = event {
+                    self.peers[peer].links.remove(&end.2);
+                }
+                if let (ConnectionEvent::Open(_), Some(link)) = (&event, self.link_mut(end)) {
+                    link.open = true;
+                    if let Some(other) = link.other
+                        && self.is_blocked(end.0, other.0)
+                    {
+                        self.block(end);
+                    }
+                }
+                self.peers[peer].swarm.handle_connection(clock, end.2, event);
+            }
+            Happening::Arrive(Parcel { to, channel, message, .. }) => {
+                let Some(bytes) = message else {
+                    self.peers[peer].links.remove(&to.2);
+                    let reason = "closed by the other side".into();
+                    let event = ConnectionEvent::Closed { reason };
+                    self.peers[peer].swarm.handle_connection(clock, to.2, event);
+                    return true;
+                };
+                if !self.link(to).is_some_and(|link| link.open) {
+                    return false;
+                }
+                let it = &mut self.peers[peer];
+                match channel {
+                    Channel::Control => it.traffic.control_received += bytes.len() as u64,
+                    Channel::Blocks => it.traffic.blocks_received += bytes.len() as u64,
+                }
+                it.swarm.handle_message(clock, to.2, channel, &bytes);
+            }
+            Happening::Low(end, channel) => {
+                let Some(link) = self.link(end) else { return false };
+                let amount = link.buffered[channel as usize];
+                self.peers[peer].swarm.handle_buffered_amount(clock, end.2, channel, amount);
+            }
+            Happening::Storage(_, _, response) => {
+                if let StorageResponse::Committed { share, .. } = &response
+                    && let Some(store) = self.peers[peer].disk.get_mut(share)
+                {
+                    store.answered();
+                }
+                self.peers[peer].swarm.handle_storage(clock, response);
+            }
+            Happening::Wake(..) => {
+                if self.peers[peer].wake != Some(now) {
+                    return false;
+                }
+                self.peers[peer].wake = None;
+                self.peers[peer].swarm.handle_timeout(clock);
+            }
+            _ => return false,
+        }
+        true
+    }
+
     /// The adapter's loop: does what the machine wants, until it wants nothing.
     fn drain(&mut self, index: usize) {
-        let now = self.now;
+        let (now, clock) = (self.now, self.clock(index));
         let run = self.peers[index].run;
-        while let Some(transmit) = self.peers[index].swarm.poll_transmit(now) {
+        while let Some(transmit) = self.peers[index].swarm.poll_transmit(clock) {
             self.transmit((index, run, transmit.connection), transmit);
         }
         while let Some(request) = self.peers[index].swarm.poll_signaling() {
@@ -365,18 +442,21 @@ impl World {
             self.connect(index, request);
         }
         while let Some(request) = self.peers[index].swarm.poll_storage() {
-            if let Some(response) = self.peers[index].store(request) {
-                let after = Duration::from_micros(200 + u64::from(self.rng.below(2000)));
+            if let Some(response) = self.peers[index].store(now, request, &self.contents) {
+                let longest = self.peers[index].disk_delay.as_micros() as u32;
+                let after = Duration::from_micros(200 + u64::from(self.rng.below(longest)));
                 self.later(after, Happening::Storage(index, run, response));
             }
         }
         while let Some(event) = self.peers[index].swarm.poll_event() {
+            if let Event::Completed { share } = event {
+                self.peers[index].completed.entry(share).or_insert(now);
+            }
             self.peers[index].events.push(event);
         }
         let peer = &mut self.peers[index];
-        if let Some(at) = peer.swarm.poll_timeout().map(|at| at.max(now))
-            && peer.wake.is_none_or(|wake| at < wake || wake < now)
-        {
+        let wake = peer.swarm.poll_timeout().map(|at| now + at.saturating_since(clock));
+        if let Some(at) = wake.filter(|&at| peer.wake.is_none_or(|wake| at < wake || wake < now)) {
             peer.wake = Some(at);
             self.at(at, Happening::Wake(index, run));
         }

@@ -2,38 +2,100 @@
 
 use std::collections::BTreeMap;
 
-use super::{Fault, Store};
+use super::disk::{Fault, Files, Store};
+use super::network::Link;
+use super::pipe::Pipe;
 use crate::event::Event;
 use crate::identity::DeviceKey;
+use crate::io::ConnectionId;
 use crate::manifest::ShareId;
 use crate::signaling::PeerId;
 use crate::swarm::Swarm;
-use crate::time::Instant;
+use crate::time::{Duration, Instant};
 
-/// One machine with its adapter: files, disk, and what it told.
+/// One machine with its adapter: files, disk, network, and what it told.
 pub struct Peer {
     /// The machine.
     pub swarm: Swarm,
     /// All that it told.
     pub events: Vec<Event>,
+    /// When it told that a share is complete, for the first time.
+    pub completed: BTreeMap<ShareId, Instant>,
     /// Files that it shares.
-    pub sources: BTreeMap<ShareId, Vec<Vec<u8>>>,
+    pub sources: BTreeMap<ShareId, Files>,
     /// What it received; survives crashes.
     pub disk: BTreeMap<ShareId, Store>,
     /// May fail a storage request.
     pub fault: Option<Fault>,
-    /// Bytes of blocks sent.
-    pub sent: u64,
+    /// Storage answers take up to this long, each for itself.
+    pub disk_delay: Duration,
+    /// Bytes per second that it can send, all connections together; the network's if `None`.
+    pub uplink: Option<f64>,
+    /// What the way to it adds to the latency of its paths.
+    pub latency: Duration,
+    /// Where it is, if the network has a border.
+    pub site: usize,
+    /// What it sent and received.
+    pub traffic: Traffic,
+    /// How far its clock is ahead of the world's.
+    pub(super) clock_ahead: Duration,
     pub(super) running: bool,
+    /// Until then nothing that happens reaches it.
+    pub(super) frozen_until: Instant,
+    /// What it sends is held back.
+    pub(super) muted: bool,
     /// Counts restarts: what was under way for an earlier run is void.
     pub(super) run: u32,
     pub(super) key: DeviceKey,
+    /// Its WebSocket: what happens on an earlier one is void.
+    pub(super) socket: u32,
     pub(super) server_id: Option<PeerId>,
-    pub(super) uplink_free: Instant,
+    pub(super) links: BTreeMap<ConnectionId, Link>,
+    pub(super) pipe: Pipe,
     pub(super) wake: Option<Instant>,
 }
 
+/// Bytes that went through a peer's data channels.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Traffic {
+    /// Sent on `blocks`.
+    pub blocks_sent: u64,
+    /// Received on `blocks`.
+    pub blocks_received: u64,
+    /// Sent on `control`.
+    pub control_sent: u64,
+    /// Received on `control`.
+    pub control_received: u64,
+}
+
 impl Peer {
+    pub(super) fn new(swarm: Swarm, key: DeviceKey) -> Self {
+        Self {
+            swarm,
+            events: Vec::new(),
+            completed: BTreeMap::new(),
+            sources: BTreeMap::new(),
+            disk: BTreeMap::new(),
+            fault: None,
+            disk_delay: Duration::from_millis(2),
+            uplink: None,
+            latency: Duration::ZERO,
+            site: 0,
+            traffic: Traffic::default(),
+            clock_ahead: Duration::ZERO,
+            running: true,
+            frozen_until: Instant::ZERO,
+            muted: false,
+            run: 0,
+            key,
+            socket: 0,
+            server_id: None,
+            links: BTreeMap::new(),
+            pipe: Pipe::default(),
+            wake: None,
+        }
+    }
+
     /// The names of those it shut out.
     pub fn banned(&self) -> Vec<String> {
         let names = self.events.iter().filter_map(|event| match event {
@@ -41,5 +103,10 @@ impl Peer {
             _ => None,
         });
         names.collect()
+    }
+
+    /// Whether it neither crashed nor left.
+    pub fn is_running(&self) -> bool {
+        self.running
     }
 }

@@ -8,18 +8,25 @@ use crate::signaling::{ClientMessage, PeerId, ServerMessage};
 use crate::time::Duration;
 
 pub(super) struct Server {
-    pub(super) up: bool,
-    pub(super) next_id: u64,
-    pub(super) members: BTreeMap<PeerId, (usize, u32)>,
+    up: bool,
+    next_id: u64,
+    /// With their sockets.
+    members: BTreeMap<PeerId, (usize, u32)>,
+}
+
+impl Server {
+    pub(super) fn new() -> Self {
+        Self { up: true, next_id: 1, members: BTreeMap::new() }
+    }
 }
 
 impl World {
     /// The server ends; everybody notices at once.
     pub fn stop_server(&mut self) {
         self.server.up = false;
-        for (_, (peer, run)) in std::mem::take(&mut self.server.members) {
-            let closed = SignalingEvent::Closed { reason: "server gone".into() };
-            self.later(Duration::ZERO, Happening::Signaling(peer, run, closed));
+        for (_, (peer, socket)) in std::mem::take(&mut self.server.members) {
+            self.peers[peer].server_id = None;
+            self.lose_server(peer, socket);
         }
     }
 
@@ -28,33 +35,55 @@ impl World {
         self.server.up = true;
     }
 
+    /// The connection of one peer to the server breaks, and the server notices.
+    pub fn break_signaling(&mut self, peer: usize) {
+        if self.peers[peer].server_id.is_some() {
+            self.forget_at_server(peer);
+            self.lose_server(peer, self.peers[peer].socket);
+        }
+    }
+
+    fn lose_server(&mut self, peer: usize, socket: u32) {
+        let closed = SignalingEvent::Closed { reason: "server gone".into() };
+        self.later(Duration::ZERO, Happening::Signaling(peer, socket, closed));
+    }
+
+    /// A peer's connection to the server is gone.
+    pub(super) fn forget_at_server(&mut self, peer: usize) {
+        if let Some(id) = self.peers[peer].server_id.take()
+            && self.server.members.remove(&id).is_some()
+        {
+            self.tell_members(&ServerMessage::PeerLeft { peer: id });
+        }
+    }
+
     pub(super) fn signal(&mut self, index: usize, request: SignalingRequest) {
-        let run = self.peers[index].run;
         let up = self.server.up;
+        let mut socket = self.peers[index].socket;
         match request {
             SignalingRequest::Open => {
+                socket += 1;
+                self.peers[index].socket = socket;
                 let event = if up {
                     SignalingEvent::Opened
                 } else {
                     SignalingEvent::Closed { reason: "nobody listens".into() }
                 };
-                self.later(self.net.latency, Happening::Signaling(index, run, event));
+                self.later(self.net.latency, Happening::Signaling(index, socket, event));
             }
             SignalingRequest::Send(message) if up => {
-                self.later(self.net.latency, Happening::ToServer(index, run, message));
+                self.later(self.net.latency, Happening::ToServer(index, socket, message));
             }
             SignalingRequest::Send(_) => {}
             SignalingRequest::Close => {
-                if let Some(id) = self.peers[index].server_id.take() {
-                    self.server.members.remove(&id);
-                    self.tell_members(&ServerMessage::PeerLeft { peer: id });
-                }
+                self.forget_at_server(index);
+                self.peers[index].socket += 1;
             }
         }
     }
 
-    pub(super) fn serve(&mut self, index: usize, run: u32, message: ClientMessage) {
-        if !self.server.up || !self.is_current(index, run) {
+    pub(super) fn serve(&mut self, index: usize, socket: u32, message: ClientMessage) {
+        if !self.server.up || self.peers[index].socket != socket {
             return;
         }
         match message {
@@ -63,7 +92,7 @@ impl World {
                 self.server.next_id += 1;
                 let members = self.server.members.keys().copied().collect();
                 self.tell_members(&ServerMessage::PeerJoined { peer });
-                self.server.members.insert(peer, (index, run));
+                self.server.members.insert(peer, (index, socket));
                 self.peers[index].server_id = Some(peer);
                 self.tell_member(
                     peer,
@@ -82,7 +111,7 @@ impl World {
         }
     }
 
-    pub(super) fn tell_members(&mut self, message: &ServerMessage) {
+    fn tell_members(&mut self, message: &ServerMessage) {
         let members: Vec<PeerId> = self.server.members.keys().copied().collect();
         for member in members {
             self.tell_member(member, message.clone());
@@ -93,11 +122,17 @@ impl World {
         if self.net.meddle.as_mut().is_some_and(|meddle| !meddle(&mut message)) {
             return;
         }
-        if let Some(&(peer, run)) = self.server.members.get(&to) {
-            self.later(
-                self.net.latency,
-                Happening::Signaling(peer, run, SignalingEvent::Message(message)),
-            );
+        let Some(&(peer, socket)) = self.server.members.get(&to) else { return };
+        let mut after = self.net.latency;
+        if let ServerMessage::Signal { .. } = message {
+            let delay = self.net.signal_delay.as_micros() as u32;
+            if self.rng.below(1000) < self.net.doubled_signals {
+                let again = after + Duration::from_micros(u64::from(self.rng.below(delay.max(1))));
+                let event = SignalingEvent::Message(message.clone());
+                self.later(again, Happening::Signaling(peer, socket, event));
+            }
+            after += Duration::from_micros(u64::from(self.rng.below(delay.max(1))));
         }
+        self.later(after, Happening::Signaling(peer, socket, SignalingEvent::Message(message)));
     }
 }

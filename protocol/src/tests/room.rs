@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use crate::event::{CloseReason, Event, Failure, ShareState, Waiting};
 use crate::io::{Channel, Role, StorageError, StorageRequest};
@@ -33,10 +34,9 @@ fn room(seed: u64, count: usize, file: &[u8]) -> (World, ShareId) {
 fn assert_has(world: &World, peer: usize, share: ShareId, files: &[&[u8]]) {
     let store = &world.peers[peer].disk[&share];
     assert!(store.finished, "peer {peer} did not finish");
-    assert!(
-        store.files.iter().map(Vec::as_slice).eq(files.iter().copied()),
-        "peer {peer} has other bytes"
-    );
+    for (file, bytes) in (0..).map(FileIndex).zip(files) {
+        assert!(store.file(file) == *bytes, "peer {peer} has other bytes");
+    }
 }
 
 #[test]
@@ -82,7 +82,7 @@ fn a_folder_of_many_small_files_takes_few_requests() {
     let manifest = world.view(1, share).unwrap().manifest;
     for (index, entry) in manifest.files() {
         let original = &files.iter().find(|(name, _)| *name == entry.path.as_str()).unwrap().1;
-        assert!(world.peers[1].disk[&share].files[index.0 as usize] == *original, "{}", entry.path);
+        assert!(world.peers[1].disk[&share].file(index) == *original, "{}", entry.path);
     }
     assert!(requests.get() < 60, "{} requests for 2000 files", requests.get());
 }
@@ -228,7 +228,7 @@ fn a_silent_peer_loses_its_requests_to_others() {
     world.until(MINUTE, "one copy", |w| w.is_complete(1, share));
     world.receive(2, share);
     world.run_for(Duration::from_millis(300));
-    world.stall(1, true);
+    world.mute(1, true);
     world.until(MINUTE, "received", |w| w.is_complete(2, share));
     assert_has(&world, 2, share, &[&file]);
     assert!(world.peers[2].banned().is_empty());
@@ -384,7 +384,8 @@ fn an_origin_whose_file_changes_stops_sharing_and_is_not_taken_for_a_liar() {
     world.run_for(SECOND);
     // What peer 1 has cannot be had from it any more.
     world.leave(1);
-    world.peers[0].sources.get_mut(&share).unwrap()[0] = data(99, file.len());
+    let files = world.peers[0].sources.get_mut(&share).unwrap();
+    Arc::make_mut(files)[0] = data(99, file.len());
     world.receive(2, share);
     let changed = ShareState::Failed(Failure::Storage(StorageError::Changed));
     world.until(MINUTE, "noticed", |w| w.view(0, share).unwrap().state == changed);
