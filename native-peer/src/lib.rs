@@ -39,7 +39,7 @@ pub use protocol::identity::{DeviceKey, PublicKey};
 pub use protocol::invite::{Invite, InviteLink};
 pub use protocol::io::{Kept, PathKind, StorageError, Transmit};
 pub use protocol::manifest::{HashBatch, Manifest, ManifestError, ShareId, SignedManifest};
-pub use protocol::piece::{FileHash, PieceIndex, Span};
+pub use protocol::piece::{FileHash, FileIndex, PieceIndex, Span};
 pub use protocol::policy::{
     Accept, PathPolicy, PeerPolicy, Policy, Priority, Selection, Services, Standing,
 };

@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use protocol::io::{Kept, StorageError, StorageRequest, StorageResponse};
 use protocol::manifest::{HashBatch, Manifest, ShareId, SignedManifest};
-use protocol::piece::{PieceIndex, Span};
+use protocol::piece::{FileIndex, PieceIndex, Span};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::{JoinSet, spawn_blocking};
 use tracing::debug;
@@ -25,6 +25,7 @@ use crate::sources::Sources;
 mod disk;
 mod handles;
 mod journal;
+mod ledger;
 mod places;
 
 /// Reads that run at one time.
@@ -62,15 +63,16 @@ pub trait Storage: Send + Sync + 'static {
         batches: &[HashBatch],
     ) -> Result<(), StorageError>;
 
-    /// Brings the files of a share, all of whose pieces are committed, to their final place.
-    fn finish(&self, share: ShareId) -> Result<(), StorageError>;
+    /// Brings files of a share, all of whose pieces are committed, to their final place. They are not
+    /// there yet; others may follow, and with the last of all go the empty folders.
+    fn finish(&self, share: ShareId, files: &[FileIndex]) -> Result<(), StorageError>;
 
-    /// Lets go of a share; erases what is stored of it if `discard`, unless it is finished.
+    /// Lets go of a share; erases what is stored of it if `discard`, except for what is finished.
     fn close(&self, share: ShareId, discard: bool);
 
-    /// Where the files of a finished share are, in manifest order, relative to the folder that holds
-    /// all; `None` if it is not finished.
-    fn places(&self, share: ShareId) -> Option<Vec<PathBuf>>;
+    /// Where the files of a share are that are in their final place, in manifest order, relative to
+    /// the folder that holds all.
+    fn places(&self, share: ShareId) -> Vec<(FileIndex, PathBuf)>;
 }
 
 /// Carries out storage requests.
@@ -116,7 +118,7 @@ impl Files {
             StorageRequest::Open { share, .. }
             | StorageRequest::Write { share, .. }
             | StorageRequest::Commit { share, .. }
-            | StorageRequest::Finish { share }
+            | StorageRequest::Finish { share, .. }
             | StorageRequest::Close { share, .. } => *share,
         };
         let last = matches!(request, StorageRequest::Close { .. });
@@ -196,7 +198,7 @@ impl Carrier {
     async fn carry_out(&self, request: StorageRequest) -> Option<StorageResponse> {
         let storage = self.storage.clone();
         Some(match request {
-            StorageRequest::Open { share, manifest, signed } => {
+            StorageRequest::Open { share, manifest, signed, .. } => {
                 let open = move || storage.open(share, &manifest, &signed);
                 StorageResponse::Opened { share, result: blocking(open).await }
             }
@@ -209,8 +211,8 @@ impl Carrier {
                 let commit = move || storage.commit(share, &pieces, &batches);
                 StorageResponse::Committed { share, result: blocking(commit).await }
             }
-            StorageRequest::Finish { share } => {
-                let finish = move || storage.finish(share);
+            StorageRequest::Finish { share, files } => {
+                let finish = move || storage.finish(share, &files);
                 StorageResponse::Finished { share, result: blocking(finish).await }
             }
             StorageRequest::Close { share, discard } => {
@@ -262,7 +264,6 @@ mod tests {
     use protocol::identity::DeviceKey;
     use protocol::io::ReadId;
     use protocol::manifest::{Entry, EntryKind, SharePath};
-    use protocol::piece::FileIndex;
 
     use super::*;
 
@@ -312,7 +313,7 @@ mod tests {
             Ok(())
         }
 
-        fn finish(&self, _: ShareId) -> Result<(), StorageError> {
+        fn finish(&self, _: ShareId, _: &[FileIndex]) -> Result<(), StorageError> {
             self.note("finish");
             Ok(())
         }
@@ -321,8 +322,8 @@ mod tests {
             self.note("close");
         }
 
-        fn places(&self, _: ShareId) -> Option<Vec<PathBuf>> {
-            None
+        fn places(&self, _: ShareId) -> Vec<(FileIndex, PathBuf)> {
+            Vec::new()
         }
     }
 
@@ -356,7 +357,7 @@ mod tests {
         let response = responses.recv().await.unwrap();
         assert!(matches!(response, StorageResponse::Read { .. }), "{response:?}");
         files.request(commit());
-        files.request(StorageRequest::Finish { share: SHARE });
+        files.request(StorageRequest::Finish { share: SHARE, files: vec![] });
         let_commit.send(()).unwrap();
         let_commit.send(()).unwrap();
         for _ in 0..2 {
@@ -394,7 +395,7 @@ mod tests {
         let manifest = Arc::new(Manifest::new(key.public(), vec![entry]).unwrap());
         let room = protocol::signaling::RoomId([0; 16]);
         let signed = Arc::new(SignedManifest::sign(&manifest, room, &key).unwrap());
-        files.request(StorageRequest::Open { share: SHARE, manifest, signed });
+        files.request(StorageRequest::Open { share: SHARE, manifest, signed, files: vec![] });
         let response = responses.recv().await.unwrap();
         assert!(matches!(response, StorageResponse::Opened { result: Err(_), .. }), "{response:?}");
         files.request(write());

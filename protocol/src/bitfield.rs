@@ -107,6 +107,22 @@ impl Bitfield {
         None
     }
 
+    /// The pieces that are in this set and not in `other`, in order.
+    pub fn iter_not_in<'a>(&'a self, other: &'a Self) -> impl Iterator<Item = PieceIndex> + 'a {
+        let mut from = 0;
+        std::iter::from_fn(move || {
+            let piece = self.next_not_in(other, from)?;
+            from = piece.0 + 1;
+            Some(piece)
+        })
+    }
+
+    /// How many pieces are in this set and not in `other`.
+    pub fn count_not_in(&self, other: &Self) -> u32 {
+        let others = other.words.iter().copied().chain(std::iter::repeat(0));
+        self.words.iter().zip(others).map(|(word, other)| (word & !other).count_ones()).sum()
+    }
+
     /// Whether this set holds a piece that `other` does not.
     pub fn has_any_not_in(&self, other: &Self) -> bool {
         self.next_not_in(other, 0).is_some()

@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use crate::bitfield::Bitfield;
 use crate::manifest::{HashBatch, Manifest, ShareId, SignedManifest};
-use crate::piece::{PieceIndex, Span};
+use crate::piece::{FileIndex, PieceIndex, Span};
 use crate::signaling::{ClientMessage, IceServer, ServerMessage};
 use crate::time::Duration;
 
@@ -236,6 +236,8 @@ pub enum StorageRequest {
         manifest: Arc<Manifest>,
         /// The same in the form to be kept beside the pieces.
         signed: Arc<SignedManifest>,
+        /// The files that are wanted so far: to make room for. Pieces of others may follow.
+        files: Vec<FileIndex>,
     },
     /// Write a verified piece → [`StorageResponse::Written`].
     Write {
@@ -258,11 +260,14 @@ pub enum StorageRequest {
         /// Hash batches not handed over before.
         batches: Vec<HashBatch>,
     },
-    /// Every piece is committed: bring the files to their final place and state →
-    /// [`StorageResponse::Finished`]. They go on being read for others.
+    /// Every piece of these files is committed: bring them to their final place and state →
+    /// [`StorageResponse::Finished`]. They go on being read for others, and other files of the share may
+    /// follow. With the last of its files go its empty directories.
     Finish {
         /// Which share.
         share: ShareId,
+        /// Files that are not in their place yet.
+        files: Vec<FileIndex>,
     },
     /// Let go of a share → no answer. Reads under way may be dropped.
     Close {
@@ -310,7 +315,7 @@ pub enum StorageResponse {
     Finished {
         /// The share.
         share: ShareId,
-        /// Whether all files are in place.
+        /// Whether the files are in place.
         result: Result<(), StorageError>,
     },
 }
@@ -322,8 +327,8 @@ pub struct Kept {
     pub pieces: Bitfield,
     /// The batches that prove them.
     pub batches: Vec<HashBatch>,
-    /// Whether an earlier run finished the share.
-    pub finished: bool,
+    /// The files that an earlier run finished and that are still in their place.
+    pub finished: Vec<FileIndex>,
 }
 
 /// Why a storage request failed. Fits to follow "could not read NAME: " or the like.

@@ -58,6 +58,7 @@ pub mod signaling;
 pub mod simulation;
 pub mod swarm;
 pub mod time;
+mod wanted;
 
 #[cfg(test)]
 mod tests;

@@ -112,7 +112,7 @@ impl Storage {
             | StorageRequest::Open { share, .. }
             | StorageRequest::Write { share, .. }
             | StorageRequest::Commit { share, .. }
-            | StorageRequest::Finish { share }
+            | StorageRequest::Finish { share, .. }
             | StorageRequest::Close { share, .. } => *share,
         };
         let task = self.tasks.entry(share).or_insert_with(|| {
@@ -212,7 +212,8 @@ impl OpenShare {
     ) -> Result<(Self, Kept), StorageError> {
         let pieces = manifest.geometry().pieces();
         let mut crcs = vec![0; pieces as usize];
-        let mut kept = Kept { pieces: Bitfield::new(pieces), batches: Vec::new(), finished: false };
+        let mut kept =
+            Kept { pieces: Bitfield::new(pieces), batches: Vec::new(), finished: Vec::new() };
         let Some(store) = store else {
             return Ok((Self { manifest, crcs, payload: Payload::Memory(BTreeMap::new()) }, kept));
         };
@@ -225,24 +226,23 @@ impl OpenShare {
         let journal = journal::read(&journal);
         let (batches, hashes_length) = journal::read_batches(&hashes);
         kept.batches = batches;
-        kept.finished = journal.finished;
         for &(piece, crc32) in &journal.pieces {
             if kept.pieces.insert(piece) {
                 crcs[piece.0 as usize] = crc32;
             }
         }
-        if kept.finished && kept.pieces.is_full() {
+        if journal.finished && kept.pieces.is_full() {
             let payload = opfs::file(&directory, PAYLOAD, false).await.map_err(thrown)?;
             let payload = opfs::snapshot(&payload).await.map_err(thrown)?;
             if payload.size() as u64 == manifest.total() {
                 let finished =
                     Finished { manifest: manifest.clone(), payload: payload.into(), crcs };
                 let payload = Payload::Finished(Rc::new(finished));
+                kept.finished = manifest.files().map(|(file, _)| file).collect();
                 return Ok((Self { manifest, crcs: Vec::new(), payload }, kept));
             }
         }
 
-        kept.finished = false;
         let payload = SyncFile::open(&directory, PAYLOAD).await.map_err(thrown)?;
         // Its full length at once: a full disk shows now, and no write has to make room.
         payload.set_length(manifest.total())?;

@@ -6,6 +6,9 @@
 //! moves each top-level name into the folder in one step, on the same file system and without a copy.
 //! What is there already is never overwritten: a number is added to the name. Then `.shoal` goes.
 //!
+//! When only some of its files are wanted, these are moved one by one, and the rest of the share's state
+//! stays for when more are: the [ledger] knows what is in its place. `.shoal` goes with the last file.
+//!
 //! Every path is used below a directory handle, so no name leads out of the folder, whatever a manifest
 //! says; and the folders used are ones made here, so no symbolic link is in the way. After a crash
 //! nothing claimed is false: data is durable before the [journal] says so, and what the
@@ -23,11 +26,14 @@ use cap_std::ambient_authority;
 use cap_std::fs::{Dir, OpenOptions};
 use protocol::bitfield::Bitfield;
 use protocol::io::{Kept, StorageError};
-use protocol::manifest::{EntryKind, HashBatch, KnownHashes, Manifest, ShareId, SignedManifest};
+use protocol::manifest::{
+    Entry, EntryKind, HashBatch, KnownHashes, Manifest, ShareId, SignedManifest,
+};
 use protocol::piece::{FileIndex, PieceIndex, Span};
 use tracing::{debug, info, warn};
 
 use super::handles::{Handles, read_at, write_at};
+use super::ledger::Ledger;
 use super::{Storage, journal, numbered, places, read_failed, write_failed};
 
 /// The folder for what is not finished.
@@ -59,8 +65,9 @@ struct Share {
     files: Vec<usize>,
     /// What is not in its final place; `None` once all is.
     state: RwLock<Option<State>>,
-    /// Top-level names, and what they are called in the root; empty until finished.
-    tops: RwLock<BTreeMap<PathBuf, String>>,
+    /// What is in its final place, while not all is; and what top-level names are called in the root.
+    /// Changed only by whoever holds the state for writing.
+    ledger: RwLock<Ledger>,
 }
 
 /// `.shoal/SHARE`, open.
@@ -140,7 +147,7 @@ impl DiskStorage {
             }
         }
         sync_dir(&self.root).map_err(failed)?;
-        *lock_write(&share.tops) = tops;
+        lock_write(&share.ledger).tops = tops;
         drop(tree);
         self.erase(share.id, state);
         Ok(())
@@ -225,7 +232,7 @@ impl DiskStorage {
                 verified.insert(piece);
             }
         }
-        Kept { pieces: verified, batches: hashes.batches().to_vec(), finished: false }
+        Kept { pieces: verified, batches: hashes.batches().to_vec(), finished: Vec::new() }
     }
 
     /// A file that is not finished, made if need be.
@@ -239,8 +246,7 @@ impl DiskStorage {
 
     fn finished_file(&self, share: &Share, file: FileIndex) -> io::Result<Arc<File>> {
         self.handles.get((share.id, file), || {
-            let tops = lock_read(&share.tops);
-            let place = final_place(&share.places[share.files[file.0 as usize]], &tops);
+            let place = share.place(file);
             Ok(self.root.open(place)?.into_std())
         })
     }
@@ -268,23 +274,153 @@ impl DiskStorage {
                     set_modified(&folder, entry.modified_ms);
                 }
                 EntryKind::File { size } => {
-                    let name = file.to_string();
-                    let mut options = OpenOptions::new();
-                    options.read(true).write(true).create(true);
-                    // Made here only if empty: then no piece of it was ever written.
-                    let data = state.data.open_with(&name, &options).map_err(failed)?.into_std();
-                    if data.metadata().map_err(failed)?.len() != size {
-                        let reason = format!("{} has another length than announced", entry.path);
-                        return Err(StorageError::Other(reason));
-                    }
-                    set_modified(&data, entry.modified_ms);
-                    drop(data);
+                    let name = ready(state, file, entry, size)?;
                     state.data.rename(&name, &tree, place).map_err(failed)?;
                     file += 1;
                 }
             }
         }
         sync_all(&state.folder).map_err(failed)
+    }
+
+    /// A file, wherever it is.
+    fn file(&self, share: &Share, state: &State, file: FileIndex) -> io::Result<Arc<File>> {
+        if share.is_placed(file) {
+            self.finished_file(share, file)
+        } else {
+            self.data_file(share, state, file)
+        }
+    }
+
+    /// The files that an earlier run moved to their places one by one, and that are there.
+    fn still_placed(&self, share: &Share, state: &State) -> Ledger {
+        let mut ledger = Ledger::read(&state.folder);
+        ledger.files.retain(|file, place| {
+            // What lies among the data was not moved, or is being fetched again.
+            (file.0 as usize) < share.files.len()
+                && !exists(&state.data, Path::new(&file.0.to_string()))
+                && self.root.symlink_metadata(place).is_ok_and(|found| found.is_file())
+        });
+        ledger
+    }
+
+    /// Files in their place that somebody has changed since are theirs now: they count as missing.
+    fn give_up_changed(&self, share: &Share, kept: &mut Kept) {
+        let geometry = share.manifest.geometry();
+        lock_write(&share.ledger).files.retain(|&file, _| {
+            let whole = geometry.pieces_of(file).all(|piece| kept.pieces.contains(piece));
+            if !whole {
+                self.handles.retain(|key| key != (share.id, file));
+                for piece in geometry.pieces_of(file) {
+                    kept.pieces.remove(piece);
+                }
+            }
+            whole
+        });
+    }
+
+    /// Moves some files of a share to their places, and with the last of all makes its empty folders.
+    fn place_some(
+        &self,
+        share: &Share,
+        state: &State,
+        files: &[FileIndex],
+    ) -> Result<(), StorageError> {
+        let failed = |e: io::Error| write_failed(share.manifest.title(), &e);
+        let mut ledger = lock_write(&share.ledger);
+        let mut taken = ledger.taken();
+        let mut moves: Vec<(FileIndex, PathBuf)> = Vec::new();
+        for &file in files {
+            if ledger.files.contains_key(&file) {
+                continue;
+            }
+            let place = share.inner_place(file);
+            self.name_top(&mut ledger, &mut taken, place);
+            let place = self.free_place(&taken, &ledger.resolve(place));
+            taken.insert(place.clone());
+            moves.push((file, place));
+        }
+        // First what will be true, then the deed: after a crash the places are known.
+        let before = ledger.files.clone();
+        ledger.files.extend(moves.iter().cloned());
+        ledger.write(&state.folder).map_err(failed)?;
+        ledger.files = before;
+        for (file, mut place) in moves {
+            let entry = share.manifest.file(file);
+            let failed = |e: io::Error| write_failed(&entry.path, &e);
+            let name = ready(state, file.0, entry, entry.size())?;
+            let folder = self.real_dirs(place.parent()).map_err(failed)?;
+            let to = |place: &Path| PathBuf::from(place.file_name().unwrap_or_default());
+            while let Err(error) = move_new(&state.data, name.as_ref(), &folder, &to(&place)) {
+                if error.kind() != io::ErrorKind::AlreadyExists {
+                    return Err(failed(error));
+                }
+                // Somebody was faster.
+                place = self.free_place(&taken, &ledger.resolve(share.inner_place(file)));
+                taken.insert(place.clone());
+            }
+            ledger.files.insert(file, place);
+            self.handles.retain(|key| key != (share.id, file));
+        }
+        let all = ledger.files.len() == share.files.len();
+        ledger.write(&state.folder).map_err(failed)?;
+        drop(ledger);
+        if all {
+            self.place_folders(share, state)?;
+        }
+        sync_all(&state.folder).map_err(failed)?;
+        sync_dir(&self.root).map_err(failed)
+    }
+
+    /// Gives the top-level folder of a place a name in the root, unless it has one.
+    fn name_top(&self, ledger: &mut Ledger, taken: &mut BTreeSet<PathBuf>, place: &Path) {
+        let mut names = place.iter();
+        let (Some(top), Some(_)) = (names.next(), names.next()) else { return };
+        if !ledger.tops.contains_key(Path::new(top)) {
+            let mut number = 0;
+            let name = loop {
+                let name = self.unused(top, &mut number, true);
+                if taken.insert(name.clone().into()) {
+                    break name;
+                }
+                number += 1;
+            };
+            ledger.tops.insert(top.into(), name);
+        }
+    }
+
+    /// The first of `place`, `place (1)`, … that nothing in the root is called or will be.
+    fn free_place(&self, taken: &BTreeSet<PathBuf>, place: &Path) -> PathBuf {
+        let name = place.file_name().unwrap_or_default().to_string_lossy();
+        (0..)
+            .map(|number| place.with_file_name(numbered(&name, number, false)))
+            .find(|place| !taken.contains(place) && !exists(&self.root, place))
+            .expect("there are more numbers than files")
+    }
+
+    /// A folder in the root, made if need be. No link on the way is followed.
+    fn real_dirs(&self, path: Option<&Path>) -> io::Result<Dir> {
+        let names = path.into_iter().flat_map(Path::iter);
+        names
+            .fold(self.root.try_clone(), |folder, name| real_dir(&folder?, &name.to_string_lossy()))
+    }
+
+    /// Makes the folders of a share all of whose files were moved one by one.
+    fn place_folders(&self, share: &Share, state: &State) -> Result<(), StorageError> {
+        let mut ledger = lock_write(&share.ledger);
+        let mut taken = ledger.taken();
+        for (entry, place) in share.manifest.entries().iter().zip(&share.places) {
+            if entry.kind == EntryKind::Directory {
+                let failed = |e: io::Error| write_failed(&entry.path, &e);
+                // As if there were something in it: then it is the top-level folder that gets a name.
+                self.name_top(&mut ledger, &mut taken, &place.join("_"));
+                ledger.write(&state.folder).map_err(failed)?;
+                let folder = self.real_dirs(Some(&ledger.resolve(place))).map_err(failed)?;
+                let folder = folder.open(".").map_err(failed)?.into_std();
+                set_modified(&folder, entry.modified_ms);
+            }
+        }
+        Ok(())
     }
 
     /// Undoes [`build`](Self::build), as far as it went.
@@ -320,19 +456,28 @@ impl Storage for DiskStorage {
             let kept = Self::verified(&share, all, &hashes, |f| self.finished_file(&share, f));
             if kept.pieces.is_full() {
                 self.insert(share);
-                return Ok(Kept { finished: true, ..kept });
+                let finished = (0..manifest.geometry().files()).map(FileIndex).collect();
+                return Ok(Kept { finished, ..kept });
             }
             // Somebody changed the files since. They are theirs now; start anew beside them.
             self.handles.retain(|(share, _)| share != id);
-            lock_write(&share.tops).clear();
+            *lock_write(&share.ledger) = Ledger::default();
             state = self.state(id, signed)?;
         } else if exists(&state.folder, Path::new(TREE)) {
             Self::unbuild(&share, &state).map_err(|e| write_failed(STATE, &e))?;
         }
         let (pieces, hashes) = Self::recorded(&share, &state)?;
-        let file = |file| self.data_file(&share, &state, file);
-        let kept = Self::verified(&share, pieces, &hashes, file);
-        *lock_write(&share.state) = Some(state);
+        *lock_write(&share.ledger) = self.still_placed(&share, &state);
+        let file = |file| self.file(&share, &state, file);
+        let mut kept = Self::verified(&share, pieces, &hashes, file);
+        self.give_up_changed(&share, &mut kept);
+        kept.finished = lock_read(&share.ledger).files.keys().copied().collect();
+        if kept.finished.len() == share.files.len() && !kept.finished.is_empty() {
+            self.place_folders(&share, &state)?;
+            self.erase(id, state);
+        } else {
+            *lock_write(&share.state) = Some(state);
+        }
         self.insert(share);
         Ok(kept)
     }
@@ -341,7 +486,7 @@ impl Storage for DiskStorage {
         let share = self.share(id)?;
         let state = lock_read(&share.state);
         let file = match &*state {
-            Some(state) => self.data_file(&share, state, span.file),
+            Some(state) => self.file(&share, state, span.file),
             None => self.finished_file(&share, span.file),
         };
         file.and_then(|file| read_at(&file, span.file_offset, span.length as usize))
@@ -395,11 +540,21 @@ impl Storage for DiskStorage {
         Ok(())
     }
 
-    fn finish(&self, id: ShareId) -> Result<(), StorageError> {
+    fn finish(&self, id: ShareId, files: &[FileIndex]) -> Result<(), StorageError> {
         let share = self.share(id)?;
         // Readers wait from here until all is in place.
         let mut slot = lock_write(&share.state);
         let Some(state) = slot.take() else { return Ok(()) };
+        if files.len() < share.files.len() {
+            let placed = self.place_some(&share, &state, files);
+            let all = lock_read(&share.ledger).files.len() == share.files.len();
+            if all && placed.is_ok() {
+                self.erase(id, state);
+            } else {
+                *slot = Some(state);
+            }
+            return placed;
+        }
         self.handles.retain(|(share, _)| share != id);
         if let Err(error) = Self::build(&share, &state) {
             if let Err(error) = Self::unbuild(&share, &state) {
@@ -426,13 +581,14 @@ impl Storage for DiskStorage {
         }
     }
 
-    fn places(&self, id: ShareId) -> Option<Vec<PathBuf>> {
-        let share = self.share(id).ok()?;
-        if lock_read(&share.state).is_some() {
-            return None;
-        }
-        let tops = lock_read(&share.tops);
-        Some(share.files.iter().map(|&entry| final_place(&share.places[entry], &tops)).collect())
+    fn places(&self, id: ShareId) -> Vec<(FileIndex, PathBuf)> {
+        let Ok(share) = self.share(id) else { return Vec::new() };
+        let unfinished = lock_read(&share.state).is_some();
+        let files = (0..share.manifest.geometry().files()).map(FileIndex);
+        files
+            .filter(|&file| !unfinished || share.is_placed(file))
+            .map(|file| (file, share.place(file)))
+            .collect()
     }
 }
 
@@ -442,18 +598,42 @@ impl Share {
         let is_file =
             |&entry: &usize| matches!(manifest.entries()[entry].kind, EntryKind::File { .. });
         let files = (0..places.len()).filter(is_file).collect();
-        let (state, tops) = (RwLock::default(), RwLock::default());
-        Self { id, manifest, places, files, state, tops }
+        let (state, ledger) = (RwLock::default(), RwLock::default());
+        Self { id, manifest, places, files, state, ledger }
+    }
+
+    /// Where a file belongs below `tree`.
+    fn inner_place(&self, file: FileIndex) -> &Path {
+        &self.places[self.files[file.0 as usize]]
+    }
+
+    /// Where a file is in the root, if it is in its place.
+    fn place(&self, file: FileIndex) -> PathBuf {
+        let ledger = lock_read(&self.ledger);
+        let place = ledger.files.get(&file).cloned();
+        place.unwrap_or_else(|| ledger.resolve(self.inner_place(file)))
+    }
+
+    /// Whether a file is in its place although others may not be.
+    fn is_placed(&self, file: FileIndex) -> bool {
+        lock_read(&self.ledger).files.contains_key(&file)
     }
 }
 
-/// Where an entry is in the root, given what its top-level name is called there.
-fn final_place(place: &Path, tops: &BTreeMap<PathBuf, String>) -> PathBuf {
-    let mut names = place.components();
-    let top = names.next().map_or(Path::new(""), |name| Path::new(name.as_os_str()));
-    let top = tops.get(top).map_or(top, Path::new);
-    let rest = names.as_path();
-    if rest.as_os_str().is_empty() { top.to_owned() } else { top.join(rest) }
+/// Makes the data of a file ready to be moved to its place; gives its name among the data.
+fn ready(state: &State, file: u32, entry: &Entry, size: u64) -> Result<String, StorageError> {
+    let failed = |e: io::Error| write_failed(&entry.path, &e);
+    let name = file.to_string();
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true);
+    // Made here only if empty: then no piece of it was ever written.
+    let data = state.data.open_with(&name, &options).map_err(failed)?.into_std();
+    if data.metadata().map_err(failed)?.len() != size {
+        let reason = format!("{} has another length than announced", entry.path);
+        return Err(StorageError::Other(reason));
+    }
+    set_modified(&data, entry.modified_ms);
+    Ok(name)
 }
 
 fn read_tops(folder: &Dir) -> BTreeMap<PathBuf, String> {
@@ -462,13 +642,16 @@ fn read_tops(folder: &Dir) -> BTreeMap<PathBuf, String> {
 }
 
 fn write_tops(folder: &Dir, tops: &BTreeMap<PathBuf, String>) -> io::Result<()> {
-    let text = serde_json::to_vec(tops)?;
-    // Beside and over it, so that it is never half there.
-    let new = format!("{TOPS}.new");
+    write_whole(folder, TOPS, &serde_json::to_vec(tops)?)
+}
+
+/// Replaces a file beside and over it, so that it is never half there.
+pub(super) fn write_whole(folder: &Dir, name: &str, bytes: &[u8]) -> io::Result<()> {
+    let new = format!("{name}.new");
     let mut file = folder.create(&new)?;
-    io::Write::write_all(&mut file, &text)?;
+    io::Write::write_all(&mut file, bytes)?;
     file.sync_all()?;
-    folder.rename(&new, folder, TOPS)?;
+    folder.rename(&new, folder, name)?;
     sync_dir(folder)
 }
 
@@ -564,7 +747,7 @@ mod tests {
     use std::fs;
 
     use protocol::identity::DeviceKey;
-    use protocol::manifest::{Entry, SharePath};
+    use protocol::manifest::SharePath;
     use protocol::piece::PieceHash;
     use protocol::signaling::RoomId;
     use tempfile::TempDir;
@@ -594,6 +777,10 @@ mod tests {
 
         fn id(&self) -> ShareId {
             self.signed.share()
+        }
+
+        fn files(&self) -> Vec<FileIndex> {
+            (0..self.manifest.geometry().files()).map(FileIndex).collect()
         }
 
         fn pieces(&self) -> impl Iterator<Item = PieceIndex> + use<> {
@@ -634,7 +821,7 @@ mod tests {
         fn receive(&self, storage: &DiskStorage) {
             self.open(storage);
             self.store(storage, self.pieces());
-            storage.finish(self.id()).unwrap();
+            storage.finish(self.id(), &self.files()).unwrap();
         }
 
         /// That the files lie in `folder` as they should, under `places`.
@@ -690,14 +877,15 @@ mod tests {
         assert_eq!(origin.open(&storage).pieces.count(), 0);
         origin.store(&storage, origin.pieces());
         assert_eq!(names(&into), [".shoal"], "nothing shows before it is whole");
-        assert_eq!(storage.places(origin.id()), None);
-        storage.finish(origin.id()).unwrap();
+        assert_eq!(storage.places(origin.id()), []);
+        storage.finish(origin.id(), &origin.files()).unwrap();
 
         assert_eq!(names(&into), ["album"]);
         let places = ["album/a.bin", "album/deep/er/b", "album/empty.txt"];
         origin.assert_landed(&into, &places);
         let expected: Vec<_> = places.iter().map(PathBuf::from).collect();
-        assert_eq!(storage.places(origin.id()).unwrap(), expected);
+        let (_, told): (Vec<_>, Vec<_>) = storage.places(origin.id()).into_iter().unzip();
+        assert_eq!(told, expected);
         let modified = |name: &str| fs::metadata(into.join(name)).unwrap().modified().unwrap();
         let time = SystemTime::UNIX_EPOCH + Duration::from_millis(1_234_567_890_123);
         assert!(places.iter().all(|place| modified(place) == time));
@@ -725,9 +913,9 @@ mod tests {
         let pieces: Vec<_> = kept.pieces.iter().collect();
         assert_eq!(pieces, [PieceIndex(0), PieceIndex(2)], "what was not committed does not count");
         assert!(kept.batches.iter().all(|batch| batch.verify(&origin.key.public()).is_ok()));
-        assert!(!kept.finished);
+        assert_eq!(kept.finished, []);
         origin.store(&storage, [PieceIndex(1), PieceIndex(3)]);
-        storage.finish(origin.id()).unwrap();
+        storage.finish(origin.id(), &origin.files()).unwrap();
         origin.assert_landed(&into, &["a", "b"]);
     }
 
@@ -797,7 +985,7 @@ mod tests {
         let several = Origin::of_files(&[("folder/x", 5), ("folder/y", 6)]);
         several.receive(&storage);
         several.assert_landed(&into, &["folder (1)/x", "folder (1)/y"]);
-        assert_eq!(storage.places(several.id()).unwrap()[0], Path::new("folder (1)/x"));
+        assert_eq!(storage.places(several.id())[0].1, Path::new("folder (1)/x"));
         assert_eq!(names(&outside), [""; 0]);
     }
 
@@ -822,7 +1010,7 @@ mod tests {
         origin.receive(&storage);
         origin.assert_landed(&temp.path().join("into"), &[".shoal (1)/journal"]);
         other.store(&storage, other.pieces());
-        storage.finish(other.id()).unwrap();
+        storage.finish(other.id(), &other.files()).unwrap();
         other.assert_landed(&temp.path().join("into"), &["other"]);
     }
 
@@ -853,9 +1041,9 @@ mod tests {
             let storage = DiskStorage::new(&into).unwrap();
             let kept = origin.open(&storage);
             assert!(kept.pieces.is_full(), "{moved} were moved");
-            assert_eq!(kept.finished, moved > 0);
-            if !kept.finished {
-                storage.finish(origin.id()).unwrap();
+            assert_eq!(!kept.finished.is_empty(), moved > 0);
+            if kept.finished.is_empty() {
+                storage.finish(origin.id(), &origin.files()).unwrap();
             }
             let first = if moved > 0 { "a (7)" } else { "a" };
             origin.assert_landed(&into, &[first, "b"]);
@@ -892,5 +1080,139 @@ mod tests {
         fs::create_dir_all(into.join(STATE).join("abc.gone/data")).unwrap();
         storage.close(origin.id(), true);
         assert_eq!(names(&into), ["done"]);
+    }
+
+    /// Four files in a folder, one of them empty, and an empty folder.
+    fn album() -> Origin {
+        let mut entries: Vec<Entry> =
+            [("album/a", PIECE + 5), ("album/b", 7), ("album/deep/c", 9), ("album/d", 0)]
+                .map(|(path, size)| file(path, size))
+                .into();
+        entries.push(Entry {
+            path: SharePath::new("album/nothing").unwrap(),
+            kind: EntryKind::Directory,
+            modified_ms: None,
+        });
+        Origin::new(entries)
+    }
+
+    /// Stores all pieces of some files that are not there yet, and has them placed.
+    fn receive_some(origin: &Origin, storage: &DiskStorage, files: &[u32]) {
+        let files: Vec<FileIndex> = files.iter().map(|&file| FileIndex(file)).collect();
+        let geometry = origin.manifest.geometry();
+        origin.store(storage, files.iter().flat_map(|&file| geometry.pieces_of(file)));
+        storage.finish(origin.id(), &files).unwrap();
+    }
+
+    fn told(origin: &Origin, storage: &DiskStorage) -> Vec<(u32, String)> {
+        let places = storage.places(origin.id()).into_iter();
+        places.map(|(file, place)| (file.0, place.to_string_lossy().into_owned())).collect()
+    }
+
+    fn assert_content(origin: &Origin, folder: &Path, place: &str, file: u32) {
+        let size = origin.manifest.geometry().file_size(FileIndex(file));
+        let expected: Vec<u8> = (0..size).map(|at| content(FileIndex(file), at)).collect();
+        assert!(fs::read(folder.join(place)).unwrap() == expected, "{place}");
+    }
+
+    #[test]
+    fn some_files_land_alone_and_the_rest_joins_them_later() {
+        let (temp, storage) = folder();
+        let into = temp.path().join("into");
+        fs::create_dir(into.join("album")).unwrap();
+        let origin = album();
+        origin.open(&storage);
+        receive_some(&origin, &storage, &[1]);
+        assert_eq!(names(&into), [".shoal", "album", "album (1)"]);
+        assert_eq!(names(&into.join("album (1)")), ["b"]);
+        assert_eq!(told(&origin, &storage), [(1, "album (1)/b".to_owned())]);
+        let (span, bytes) = origin.bytes(PieceIndex(2));
+        assert_eq!(span.file, FileIndex(1));
+        assert!(storage.read(origin.id(), span).unwrap() == bytes, "served on from its place");
+
+        // Another run goes on, and nothing of what is there is overwritten.
+        drop(storage);
+        let storage = DiskStorage::new(&into).unwrap();
+        let kept = origin.open(&storage);
+        assert_eq!(kept.finished, [FileIndex(1)]);
+        assert_eq!(kept.pieces.iter().collect::<Vec<_>>(), [PieceIndex(2)]);
+        fs::write(into.join("album (1)/a"), "mine").unwrap();
+        receive_some(&origin, &storage, &[0, 3]);
+        receive_some(&origin, &storage, &[2]);
+        assert_eq!(names(&into), ["album", "album (1)"]);
+        assert_eq!(fs::read(into.join("album (1)/a")).unwrap(), b"mine");
+        let inside = ["a", "a (1)", "b", "d", "deep", "nothing"];
+        assert_eq!(names(&into.join("album (1)")), inside);
+        let places = ["album (1)/a (1)", "album (1)/b", "album (1)/d", "album (1)/deep/c"];
+        for (file, place) in told(&origin, &storage) {
+            assert!(places.contains(&place.as_str()), "{place}");
+            assert_content(&origin, &into, &place, file);
+        }
+        assert_eq!(told(&origin, &storage).len(), 4);
+        for piece in origin.pieces() {
+            let (span, bytes) = origin.bytes(piece);
+            assert!(storage.read(origin.id(), span).unwrap() == bytes);
+        }
+    }
+
+    #[test]
+    fn a_crash_while_single_files_are_moved_is_mended_when_opened_again() {
+        for moved in [0, 1] {
+            let (temp, storage) = folder();
+            let into = temp.path().join("into");
+            let origin = album();
+            origin.open(&storage);
+            origin.store(&storage, origin.pieces());
+            let share = storage.share(origin.id()).unwrap();
+            let state = lock_write(&share.state).take().unwrap();
+            let mut ledger = Ledger::default();
+            ledger.tops.insert("album".into(), "album (5)".into());
+            for (file, name) in [(1, "b"), (0, "a")] {
+                ledger.files.insert(FileIndex(file), Path::new("album (5)").join(name));
+            }
+            ledger.write(&state.folder).unwrap();
+            if moved > 0 {
+                let top = real_dir(&storage.root, "album (5)").unwrap();
+                move_new(&state.data, "1".as_ref(), &top, "b".as_ref()).unwrap();
+            }
+            drop((state, share, storage));
+
+            let storage = DiskStorage::new(&into).unwrap();
+            let kept = origin.open(&storage);
+            assert!(kept.pieces.is_full());
+            assert_eq!(kept.finished.len(), moved);
+            let rest: Vec<FileIndex> =
+                origin.files().into_iter().filter(|file| !kept.finished.contains(file)).collect();
+            let (first, last) = rest.split_at(1);
+            storage.finish(origin.id(), first).unwrap();
+            storage.finish(origin.id(), last).unwrap();
+            assert_eq!(names(&into), ["album (5)"]);
+            for (file, place) in told(&origin, &storage) {
+                assert_content(&origin, &into, &place, file);
+            }
+        }
+    }
+
+    #[test]
+    fn a_placed_file_that_somebody_changed_is_theirs_and_counts_as_missing() {
+        let (temp, storage) = folder();
+        let into = temp.path().join("into");
+        let origin = album();
+        origin.open(&storage);
+        receive_some(&origin, &storage, &[0, 1]);
+        drop(storage);
+        let mut bytes = fs::read(into.join("album/a")).unwrap();
+        bytes[PIECE + 1] ^= 1;
+        fs::write(into.join("album/a"), &bytes).unwrap();
+
+        let storage = DiskStorage::new(&into).unwrap();
+        let kept = origin.open(&storage);
+        assert_eq!(kept.finished, [FileIndex(1)]);
+        assert_eq!(kept.pieces.iter().collect::<Vec<_>>(), [PieceIndex(2)], "not even its first");
+        receive_some(&origin, &storage, &[0]);
+        assert_eq!(fs::read(into.join("album/a")).unwrap(), bytes);
+        assert_content(&origin, &into, "album/a (1)", 0);
+        storage.close(origin.id(), true);
+        assert_eq!(names(&into), ["album"], "discarding leaves what is in its place");
     }
 }

@@ -5,7 +5,7 @@
 //! is given is compared with what was shared, and only kept where it differs: so a room of fifty takes
 //! no more memory than its files once.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::Peer;
@@ -33,7 +33,9 @@ pub struct Store {
     batches: Vec<HashBatch>,
     /// Commits whose answer has not been given: pieces, and batches before them.
     unanswered: Vec<(Vec<PieceIndex>, usize)>,
-    /// Whether the machine had the files brought to their place.
+    /// The files that the machine had brought to their place.
+    pub placed: BTreeSet<FileIndex>,
+    /// Whether these are all there are.
     pub finished: bool,
     /// How many pieces were committed when.
     pub history: Vec<(Instant, u32)>,
@@ -68,7 +70,7 @@ impl Peer {
                 let kept = Kept {
                     pieces: store.committed.clone(),
                     batches: store.batches.clone(),
-                    finished: store.finished,
+                    finished: store.placed.iter().copied().collect(),
                 };
                 StorageResponse::Opened { share, result: outcome.map(|()| kept) }
             }
@@ -84,10 +86,17 @@ impl Peer {
                 }
                 StorageResponse::Committed { share, result: outcome }
             }
-            StorageRequest::Finish { share } => {
+            StorageRequest::Finish { share, files } => {
                 if let (Ok(()), Some(store)) = (&outcome, self.disk.get_mut(&share)) {
-                    assert!(store.committed.is_full(), "finished before all was committed");
-                    store.finished = true;
+                    for file in files {
+                        let mut pieces = store.manifest.geometry().pieces_of(file);
+                        assert!(
+                            pieces.all(|piece| store.committed.contains(piece)),
+                            "finished before all was committed"
+                        );
+                        assert!(store.placed.insert(file), "finished twice");
+                    }
+                    store.finished = store.placed.len() == store.manifest.files().len();
                 }
                 StorageResponse::Finished { share, result: outcome }
             }
@@ -115,6 +124,7 @@ impl Store {
             committed: Bitfield::new(pieces),
             batches: Vec::new(),
             unanswered: Vec::new(),
+            placed: BTreeSet::new(),
             finished: false,
             history: Vec::new(),
         }

@@ -3,7 +3,7 @@
 //! A piece's way: asked of a lane → assembled in memory, in order → held until its signed hash is here
 //! → hashed → written → committed → announced. Nothing unverified leaves this file.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use tracing::debug;
 
@@ -15,11 +15,12 @@ use crate::event::{CloseReason, Event, Failure};
 use crate::io::{ConnectionId, Kept, StorageError, StorageRequest};
 use crate::manifest::{HashBatch, KnownHashes, ShareId};
 use crate::message::{Block, BlockItem, Instead, PeerMessage, RequestId, Run, decode_blocks};
-use crate::piece::PieceIndex;
+use crate::piece::{FileIndex, PieceIndex};
 use crate::rate::Meter;
 use crate::scheduler::{AHEAD, SILENCE, Stamp, pick_run};
 use crate::signaling::PeerId;
 use crate::time::{Duration, Instant};
+use crate::wanted::Wanted;
 
 /// What may be asked for and not yet written, all lanes together: bounds memory on the receiving side.
 const MAX_IN_FLIGHT_BYTES: u64 = 16 << 20;
@@ -44,8 +45,11 @@ pub(super) struct Download {
     pub(super) finishing: bool,
     /// Pieces whose hash held, durable or on the way there.
     verified: Bitfield,
-    /// Verified pieces, and pieces that were asked for.
-    taken: Bitfield,
+    /// What is wanted; taken are pieces that were verified or asked for.
+    pub(super) wanted: Wanted,
+    /// Files that are in their place, and those that are being brought there.
+    placed: BTreeSet<FileIndex>,
+    placing: Vec<FileIndex>,
     /// How many lanes were asked for a piece.
     asked: BTreeMap<PieceIndex, u32>,
     /// Where the search for a piece begins: differs from peer to peer.
@@ -95,12 +99,14 @@ impl Asked {
 }
 
 impl Download {
-    fn new(now: Instant, start: u32, pieces: u32) -> Self {
+    fn new(now: Instant, start: u32, pieces: u32, wanted: Wanted) -> Self {
         Self {
             opened: false,
             finishing: false,
             verified: Bitfield::new(pieces),
-            taken: Bitfield::new(pieces),
+            wanted,
+            placed: BTreeSet::new(),
+            placing: Vec::new(),
             asked: BTreeMap::new(),
             start,
             unproven: BTreeMap::new(),
@@ -121,8 +127,13 @@ impl Download {
         &self.verified
     }
 
+    /// Whether a wanted piece that is missing is among these.
+    pub(super) fn lacks_any_of(&self, pieces: &Bitfield) -> bool {
+        pieces.iter_not_in(&self.verified).any(|piece| self.wanted.contains(piece))
+    }
+
     fn ask(&mut self, piece: PieceIndex) {
-        self.taken.insert(piece);
+        self.wanted.take(piece);
         *self.asked.entry(piece).or_default() += 1;
     }
 
@@ -133,7 +144,7 @@ impl Download {
             if *lanes == 0 {
                 self.asked.remove(&piece);
                 if !self.verified.contains(piece) && !self.unproven.contains_key(&piece) {
-                    self.taken.remove(piece);
+                    self.wanted.release(piece);
                 }
             }
         }
@@ -156,9 +167,12 @@ impl Swarm {
         let start = self.rng.below(pieces);
         share.have = Bitfield::new(pieces);
         share.hashes = KnownHashes::default();
-        share.state = State::Receiving(Box::new(Download::new(self.now, start, pieces)));
+        let wanted = Wanted::new(share.geometry(), &share.wishes.selection);
+        let download = Download::new(self.now, start, pieces, wanted);
+        share.state = State::Receiving(Box::new(download));
         let (manifest, signed) = (share.manifest.clone(), share.signed.clone());
-        self.storage_out.push_back(StorageRequest::Open { share: id, manifest, signed });
+        let files = share.wanted_files().collect();
+        self.storage_out.push_back(StorageRequest::Open { share: id, manifest, signed, files });
         Ok(())
     }
 
@@ -186,28 +200,35 @@ impl Swarm {
         for piece in proven {
             have.insert(piece);
             download.verified.insert(piece);
-            download.taken.insert(piece);
+            download.wanted.take(piece);
             download.reused += u64::from(geometry.length(piece));
         }
         download.opened = true;
         download.batches_kept = hashes.batches().len();
+        let whole = |file: &FileIndex| {
+            file.0 < geometry.files() && geometry.pieces_of(*file).all(|piece| have.contains(piece))
+        };
+        download.placed = kept.finished.into_iter().filter(whole).collect();
         self.announce(id);
-        if kept.finished && self.shelf.get(&id).is_some_and(|share| share.have.is_full()) {
-            return self.on_finished(id, Ok(()));
-        }
         self.finish_if_whole(id);
         self.may_ask = true;
     }
 
     fn finish_if_whole(&mut self, id: ShareId) {
         let Some(share) = self.shelf.get_mut(&id) else { return };
-        let whole = share.have.is_full();
-        if let Some(download) =
-            share.download().filter(|download| whole && download.opened && !download.finishing)
-        {
-            download.finishing = true;
-            self.storage_out.push_back(StorageRequest::Finish { share: id });
+        let Share { state: State::Receiving(download), have, .. } = &*share else { return };
+        if !download.opened || download.finishing || !download.wanted.is_met(have) {
+            return;
         }
+        let missing: Vec<FileIndex> =
+            share.wanted_files().filter(|file| !download.placed.contains(file)).collect();
+        let Some(download) = share.download() else { return };
+        download.finishing = true;
+        if missing.is_empty() && !download.placed.is_empty() {
+            return self.complete(id);
+        }
+        download.placing.clone_from(&missing);
+        self.storage_out.push_back(StorageRequest::Finish { share: id, files: missing });
     }
 
     pub(super) fn on_finished(&mut self, id: ShareId, result: Result<(), StorageError>) {
@@ -215,12 +236,65 @@ impl Swarm {
             return self.fail_share(id, error.into());
         }
         let Some(share) = self.shelf.get_mut(&id) else { return };
-        match std::mem::replace(&mut share.state, State::Available) {
-            State::Receiving(download) => share.state = State::Complete(download),
-            other => return share.state = other,
+        let Some(download) = share.download() else { return };
+        download.placed.extend(std::mem::take(&mut download.placing));
+        // More may have been wanted meanwhile.
+        let wanted: Vec<FileIndex> = share.wanted_files().collect();
+        let Some(download) = share.download() else { return };
+        if wanted.iter().all(|file| download.placed.contains(file)) {
+            return self.complete(id);
         }
+        download.finishing = false;
+        self.finish_if_whole(id);
+        self.may_ask = true;
+    }
+
+    /// All that is wanted of a share is in its place.
+    fn complete(&mut self, id: ShareId) {
+        let Some(share) = self.shelf.get_mut(&id) else { return };
+        let State::Receiving(mut download) = std::mem::replace(&mut share.state, State::Available)
+        else {
+            return;
+        };
+        download.finishing = false;
+        share.state = State::Complete(download);
+        let all = share.have.is_full();
         self.events.push_back(Event::Completed { share: id });
-        self.tell_all(&PeerMessage::Received { share: id });
+        if all {
+            self.tell_all(&PeerMessage::Received { share: id });
+        }
+    }
+
+    /// Other files of a share are wanted than before, or with another urgency.
+    pub(super) fn on_selected(&mut self, id: ShareId) {
+        let Some(share) = self.shelf.get_mut(&id) else { return };
+        let geometry = share.geometry().clone();
+        let selection = share.wishes.selection.clone();
+        let files: Vec<FileIndex> = share.wanted_files().collect();
+        let (State::Receiving(download) | State::Complete(download)) = &mut share.state else {
+            return;
+        };
+        download.wanted.select(&geometry, &selection);
+        let has_all = files.iter().all(|file| download.placed.contains(file));
+        if matches!(share.state, State::Complete(_)) && !has_all {
+            let State::Complete(download) = std::mem::replace(&mut share.state, State::Available)
+            else {
+                return;
+            };
+            share.state = State::Receiving(download);
+        }
+        self.cancel_unwanted(id);
+        self.finish_if_whole(id);
+        self.may_ask = true;
+    }
+
+    /// Requests none of whose pieces are wanted any more.
+    fn cancel_unwanted(&mut self, id: ShareId) {
+        let Some(download) = self.shelf.get_mut(&id).and_then(Share::download) else { return };
+        let wanted = download.wanted.pieces().clone();
+        self.cancel_where(|asked| {
+            asked.share == id && !asked.missing().any(|piece| wanted.contains(piece))
+        });
     }
 
     // ---- asking ----
@@ -301,8 +375,9 @@ impl Swarm {
         // Under a cap, no more at once than the cap lets in soon.
         let room = self.policy.download.map_or(room, |rate| room.min((rate / 4).max(piece_bytes)));
         let known = |piece| hashes.hash(piece).is_some();
-        let start = download.start;
-        let picked = pick_run(have, &download.taken, availability, geometry, start, room, known);
+        let (start, wanted) = (download.start, &download.wanted);
+        let pick = |closed| pick_run(have, closed, availability, geometry, start, room, known);
+        let picked = wanted.closed().find_map(pick);
         let is_rare = |run: &Run| availability[run.first.0 as usize] <= 1;
         let picked = if rare {
             picked.filter(is_rare).filter(|_| lane.flexible_again <= self.now)
@@ -312,7 +387,8 @@ impl Swarm {
         };
         let Some(run) = picked else { return false };
 
-        let flexible = is_rare(&run) && lane.flexible_again <= self.now;
+        let flexible =
+            is_rare(&run) && lane.flexible_again <= self.now && download.wanted.is_uniform();
         let bytes = run.bytes(geometry);
         let with_hashes = !known(run.first);
         run.iter().for_each(|piece| download.ask(piece));
@@ -491,7 +567,7 @@ impl Swarm {
         let Some((connection, bytes)) = download.unproven.remove(&piece) else { return };
         let sender = self.lanes.get(&connection).map(|lane| lane.peer);
         if geometry.hash(piece, &bytes) != Some(expected) {
-            download.taken.remove(piece);
+            download.wanted.release(piece);
             download.wasted += bytes.len() as u64;
             if let Some(peer) = sender {
                 self.on_wrong_bytes(peer, id, piece);
@@ -617,7 +693,7 @@ impl Swarm {
             for piece in orphans {
                 download.unproven.remove(&piece);
                 if !download.asked.contains_key(&piece) {
-                    download.taken.remove(piece);
+                    download.wanted.release(piece);
                 }
             }
         }
@@ -672,7 +748,7 @@ impl Swarm {
         let Some(share) = self.shelf.get_mut(&id) else { return };
         let Share { state: State::Receiving(download), hashes, .. } = share else { return };
         let due = download.written_bytes >= COMMIT_BYTES
-            || download.verified.is_full()
+            || download.wanted.is_met(&download.verified)
             || download.commit_at.is_some_and(|at| at <= self.now);
         if !due || download.written.is_empty() || !download.committing.is_empty() {
             return;
@@ -779,7 +855,7 @@ fn endgame(
     room: u64,
     length: impl Fn(PieceIndex) -> u64,
 ) -> Option<Run> {
-    let missing = download.verified.len() - download.verified.count();
+    let missing = download.wanted.missing(&download.verified);
     if missing > ENDGAME_PIECES || !lane.asked.is_empty() || lane.silent {
         return None;
     }

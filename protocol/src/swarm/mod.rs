@@ -32,7 +32,7 @@ use crate::io::{
 };
 use crate::manifest::{Manifest, ManifestError, ShareId};
 use crate::piece::{FileHash, FileIndex, PieceIndex};
-use crate::policy::Policy;
+use crate::policy::{Policy, Selection};
 use crate::rate::{Meter, TokenBucket};
 use crate::rng::Rng;
 use crate::signaling::{IceServer, PeerId, RoomId};
@@ -291,10 +291,23 @@ impl Swarm {
         self.put_on_shelf(manifest)
     }
 
-    /// Fetches a share that is available, or tries again after a failure.
+    /// Fetches what is wanted of a share that is available, or tries again after a failure.
     pub fn receive(&mut self, now: Instant, share: ShareId) -> Result<(), NoSuchShare> {
         self.now = self.now.max(now);
         self.start_receiving(share)
+    }
+
+    /// Chooses which files of a share are wanted and how urgently; before, all are. It holds for a
+    /// share that is received now or later, and for one that is complete: if more is wanted, that is
+    /// fetched too. What is here already stays and is served on.
+    pub fn select(
+        &mut self,
+        now: Instant,
+        share: ShareId,
+        selection: Selection,
+    ) -> Result<(), NoSuchShare> {
+        self.now = self.now.max(now);
+        self.change_selection(share, selection)
     }
 
     /// Stops sharing, fetching or serving on. `discard` also erases what was stored of it, unless it

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use tracing::debug;
 
+use super::control::Wishes;
 use super::fetch::Download;
 use super::serve::Promise;
 use super::{NoSuchShare, Swarm};
@@ -44,6 +45,7 @@ pub(super) struct Share {
     /// Whether we put it there, and reads are from our own files.
     pub(super) ours: bool,
     pub(super) uploaded: u64,
+    pub(super) wishes: Wishes,
 }
 
 /// How a share stands with us.
@@ -447,6 +449,7 @@ impl Share {
             promised: BTreeMap::new(),
             ours,
             uploaded: 0,
+            wishes: Wishes::default(),
         }
     }
 }
@@ -457,6 +460,6 @@ fn announcement(id: ShareId, share: &Share) -> Option<PeerMessage> {
         share: id,
         manifest_bytes: share.manifest_bytes.len() as u32,
         holding: Holding::of(&share.have),
-        received: matches!(share.state, State::Complete(_)),
+        received: matches!(share.state, State::Complete(_)) && share.have.is_full(),
     })
 }

@@ -74,7 +74,7 @@ impl Swarm {
     fn waiting(&self, id: ShareId, download: &Download) -> Option<Waiting> {
         let useful = |member: &Member| {
             let pieces = member.shares.get(&id).and_then(|told| told.pieces.as_ref());
-            pieces.is_some_and(|pieces| pieces.has_any_not_in(download.verified()))
+            pieces.is_some_and(|pieces| download.lacks_any_of(pieces))
         };
         let mut sources = self
             .members
@@ -83,7 +83,7 @@ impl Swarm {
             .filter_map(|member| self.lanes.get(&member.lane?))
             .filter(|lane| lane.confirmed)
             .peekable();
-        if download.verified().is_full() {
+        if download.wanted.is_met(download.verified()) {
             None
         } else if sources.peek().is_none() {
             Some(Waiting::Source)

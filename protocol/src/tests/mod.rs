@@ -1,3 +1,4 @@
 //! Whole rooms in the simulated network.
 
+mod control;
 mod room;

@@ -111,11 +111,13 @@ async fn tell_complete(
     let other = |what: &str| Failure::new(Code::Other, format!("{what} of a complete share"));
     let view = view(room, share).ok_or_else(|| other("nothing is known"))?;
     let hashes = room.peer.file_hashes(share).await.map_err(|e| other(&e.to_string()))?;
-    let places = storage.places(share).ok_or_else(|| other("the place is not known"))?;
+    let places = storage.places(share);
     let mut files = Vec::with_capacity(places.len());
-    for (((_, entry), path), hash) in view.manifest.files().zip(&places).zip(hashes) {
+    for (file, path) in &places {
+        let hash = hashes.get(file.0 as usize).copied().flatten();
         let hash = hash.ok_or_else(|| other("a hash is not known"))?;
-        files.push(Landed { path, size: entry.size(), blake3: hash.to_string() });
+        let size = view.manifest.file(*file).size();
+        files.push(Landed { path, size, blake3: hash.to_string() });
     }
     let folder = folder.canonicalize().unwrap_or_else(|_| PathBuf::from(folder));
     output.complete(&view, &folder, &files);

@@ -6,7 +6,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use native_peer::storage::Storage;
-use native_peer::{Event, Kept, Manifest, PieceIndex, ShareId, SignedManifest, Span, StorageError};
+use native_peer::{
+    Event, FileIndex, Kept, Manifest, PieceIndex, ShareId, SignedManifest, Span, StorageError,
+};
 use native_peer::{HashBatch, sources};
 use tokio::time::Instant;
 
@@ -143,13 +145,13 @@ impl Storage for NoStorage {
         Err(StorageError::Other(NOTHING.into()))
     }
 
-    fn finish(&self, _: ShareId) -> Result<(), StorageError> {
+    fn finish(&self, _: ShareId, _: &[FileIndex]) -> Result<(), StorageError> {
         Err(StorageError::Other(NOTHING.into()))
     }
 
     fn close(&self, _: ShareId, _: bool) {}
 
-    fn places(&self, _: ShareId) -> Option<Vec<PathBuf>> {
-        None
+    fn places(&self, _: ShareId) -> Vec<(FileIndex, PathBuf)> {
+        Vec::new()
     }
 }
