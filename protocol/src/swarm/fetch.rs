@@ -24,8 +24,10 @@ use crate::wanted::Wanted;
 
 /// What may be asked for and not yet written, all lanes together: bounds memory on the receiving side.
 const MAX_IN_FLIGHT_BYTES: u64 = 16 << 20;
-/// What is asked for at once before anything has come.
+/// What is asked for at once at least, and so many pieces: enough for a start, and for peers that got
+/// little so far to keep their place in the queues of others.
 const MIN_BUDGET_BYTES: u64 = 512 << 10;
+const MIN_BUDGET_PIECES: u64 = 8;
 /// A source that had nothing the room lacks is not asked to choose again this long.
 const FLEXIBLE_PAUSE: Duration = Duration::from_millis(500);
 /// Written pieces are committed when they come to this much …
@@ -310,25 +312,27 @@ impl Swarm {
         if receiving.is_empty() {
             return;
         }
+        while receiving.iter().any(|&id| self.ask_somebody(id)) {}
+    }
+
+    /// How much more of a share may be asked for, besides what a source may choose freely: that waits
+    /// for its turn with nothing decided, and says nothing about what others may be asked for.
+    fn free_budget(&self, share: &Share) -> u64 {
         let ahead = (self.arrivals.rate(self.now) * AHEAD.as_secs_f64()) as u64;
-        let budget = ahead.clamp(MIN_BUDGET_BYTES, MAX_IN_FLIGHT_BYTES);
-        loop {
-            let free = budget.saturating_sub(self.in_flight());
-            if !receiving.iter().any(|&id| self.ask_somebody(id, free)) {
-                return;
-            }
-        }
+        let pieces = u64::from(share.geometry().pieces()).max(1);
+        let least = MIN_BUDGET_BYTES.max(MIN_BUDGET_PIECES * share.manifest.total() / pieces);
+        let undecided: u64 = self.lanes.values().map(Lane::undecided).sum();
+        ahead.max(least).min(MAX_IN_FLIGHT_BYTES).saturating_sub(self.in_flight() - undecided)
     }
 
     /// Asks one lane for one run of a share's pieces; false if nobody can be asked for any.
-    fn ask_somebody(&mut self, id: ShareId, free: u64) -> bool {
+    fn ask_somebody(&mut self, id: ShareId) -> bool {
         let Some(share) = self.shelf.get(&id) else { return false };
         let piece_bytes = share.geometry().piece_size().bytes().min(share.manifest.total());
-        // Two pieces, whatever their size: one on its way while another is asked for.
-        let free = free.max((2 * piece_bytes).saturating_sub(self.in_flight()));
-        if free < piece_bytes.min(MIN_BUDGET_BYTES) || !self.download.is_ready(self.now) {
+        if self.in_flight() >= MAX_IN_FLIGHT_BYTES || !self.download.is_ready(self.now) {
             return false;
         }
+        let free = self.free_budget(share);
         let origin = share.manifest.origin();
         let mut candidates: Vec<(bool, bool, f64, ConnectionId)> = Vec::new();
         for (&connection, lane) in &self.lanes {
@@ -353,8 +357,9 @@ impl Swarm {
         // What nobody but the origin has comes first, and everything else rather from others.
         let origins: Vec<ConnectionId> =
             candidates.iter().filter(|c| c.1 && !c.0).map(|c| c.3).collect();
-        origins.into_iter().any(|connection| self.ask_lane(connection, id, free, true))
-            || candidates.iter().any(|c| self.ask_lane(c.3, id, free, false))
+        origins.into_iter().any(|connection| self.ask_lane(connection, id, u64::MAX, true))
+            || free >= piece_bytes.min(MIN_BUDGET_BYTES)
+                && candidates.iter().any(|c| self.ask_lane(c.3, id, free, false))
     }
 
     /// Asks a lane for one run of a share's pieces; false if there is nothing to ask. `rare`: only for
@@ -488,6 +493,7 @@ impl Swarm {
             asked.buffer.reserve_exact(length);
         }
         asked.buffer.extend_from_slice(block.bytes);
+        asked.flexible = false;
         asked.left -= len;
         asked.first_block.get_or_insert(self.now);
         lane.window.received(len);
@@ -841,6 +847,11 @@ impl Swarm {
 }
 
 impl Lane {
+    /// Bytes that were asked for, of which the source has not yet chosen what they will be.
+    fn undecided(&self) -> u64 {
+        self.asked.values().filter(|asked| asked.flexible).map(|asked| asked.left).sum()
+    }
+
     /// When what was asked for is overdue: nothing came for too long.
     fn silence_ends(&self) -> Option<Instant> {
         (!self.asked.is_empty()).then(|| self.heard + SILENCE)
