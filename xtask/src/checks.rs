@@ -20,6 +20,9 @@ const BROWSER: [&str; 6] = ["-p", "protocol", "-p", "wasm-peer", "-p", "web"];
 /// other features.
 const HOST: [&str; 3] = ["--workspace", "--exclude", "wasm-peer"];
 
+/// The simulation as a tool. Not among [`HOST`]: the products are built without it.
+const SIMULATOR: [&str; 6] = ["-p", "protocol", "--features", "simulation", "--bin", "simulate"];
+
 /// Which tests to run.
 pub(crate) struct Selection {
     /// Only tests whose name contains this; then the static checks are left out.
@@ -58,6 +61,11 @@ pub(crate) fn test(workspace: &Workspace, selection: &Selection) -> Result {
             cargo.args(["clippy", "--release", "--all-targets"]).args(HOST);
             run(cargo.args(["--", "-D", "warnings"]))
         });
+        report.check("clippy, simulator", || {
+            let mut cargo = workspace.cargo();
+            cargo.args(["clippy", "--release"]).args(SIMULATOR);
+            run(cargo.args(["--", "-D", "warnings"]))
+        });
         report.check("documentation", || {
             let mut cargo = workspace.cargo();
             cargo.args(["doc", "--no-deps", "--document-private-items", "--release"]).args(HOST);
@@ -76,6 +84,9 @@ pub(crate) fn test(workspace: &Workspace, selection: &Selection) -> Result {
         cargo.env("SHOAL_LONG", "1");
     }
     report.harness("tests", cargo.args(&selection.filter));
+    let mut cargo = workspace.cargo();
+    cargo.args(["test", "--release"]).args(SIMULATOR);
+    report.harness("tests of the simulator", cargo.args(&selection.filter));
     report.close()
 }
 
@@ -86,6 +97,18 @@ pub(crate) fn bench(workspace: &Workspace, name: Option<String>) -> Result {
     let mut bench = workspace.command(workspace.product("bench"));
     show(bench.args(name));
     let status = bench.status().map_err(|error| could_not_start(&bench, &error))?;
+    // It has said what is wrong.
+    if status.success() { Ok(()) } else { Err(String::new()) }
+}
+
+/// Runs the simulation with these options.
+pub(crate) fn simulate(workspace: &Workspace, options: Vec<String>) -> Result {
+    let mut cargo = workspace.cargo();
+    cargo.args(["build", "--release"]).args(SIMULATOR);
+    run(&mut cargo)?;
+    let mut simulate = workspace.command(workspace.product("simulate"));
+    show(simulate.args(options));
+    let status = simulate.status().map_err(|error| could_not_start(&simulate, &error))?;
     // It has said what is wrong.
     if status.success() { Ok(()) } else { Err(String::new()) }
 }

@@ -36,7 +36,7 @@ struct Command {
     run: fn(&Workspace, &mut Arguments) -> Result,
 }
 
-const COMMANDS: [Command; 6] = [
+const COMMANDS: [Command; 7] = [
     Command {
         name: "serve",
         help: "\
@@ -87,6 +87,29 @@ cargo xtask bench [NAME]
 Build everything and run the benchmarks, or the one called NAME
 ",
         run: bench,
+    },
+    Command {
+        name: "simulate",
+        help: "\
+cargo xtask simulate [OPTIONS]
+Simulate a room in which everybody receives what one shares, and say how long it takes
+
+  --peers N          receivers, beside the origin (12)
+  --uplink RATE      what each can send per second, such as 512KiB (1MiB)
+  --pieces N         pieces of the share (1000)
+  --piece SIZE       bytes of a piece: 256KiB, or less for as many small files (256KiB)
+  --rtt TIME         round trip (50ms)
+  --seed S           another number, another run; the same number, the same run (1)
+  --scenario NAME    equal, unequal, late, leavers, liars or sites (equal)
+  --connections N    the most connections that each has
+  --slots N          the most peers that each sends blocks to at a time
+  --cap RATE         what each lets itself send, besides what it can
+  --svg FILE         also draw who had how much when
+  --json             end with one line of JSON
+
+The exit code is 0 only if everybody got it, and as it was. See docs/simulation.md.
+",
+        run: simulate,
     },
     Command {
         name: "setup",
@@ -185,6 +208,10 @@ fn bench(workspace: &Workspace, arguments: &mut Arguments) -> Result {
     arguments.finish()?;
     set_up(workspace, Purpose::Test)?;
     checks::bench(workspace, name)
+}
+
+fn simulate(workspace: &Workspace, arguments: &mut Arguments) -> Result {
+    checks::simulate(workspace, std::mem::take(&mut arguments.rest))
 }
 
 fn setup(workspace: &Workspace, arguments: &mut Arguments) -> Result {

@@ -17,6 +17,7 @@
 //! | `pipe.rs` | what goes through an uplink or border next |
 //! | `server.rs` | the signaling server |
 //! | `disk.rs` | files, stores, and what they must never be told to do |
+//! | `scenario.rs` | rooms that are measured |
 //!
 //! Compiled for tests, and with the feature `simulation` for tools.
 
@@ -25,6 +26,7 @@ mod network;
 mod peer;
 mod pipe;
 mod queue;
+pub mod scenario;
 mod server;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -58,6 +60,8 @@ pub struct World {
     pub peers: Vec<Peer>,
     /// How the network is, at the moment.
     pub net: Network,
+    /// What the users have set on machines that start from now on.
+    pub policy: Policy,
     /// Bytes of blocks that went from one site to the other.
     pub crossed: u64,
     rng: Rng,
@@ -100,6 +104,7 @@ impl World {
             now: Instant::from_micros(1_000_000),
             peers: Vec::new(),
             net: Network::default(),
+            policy: Policy::default(),
             crossed: 0,
             rng,
             invite,
@@ -142,7 +147,7 @@ impl World {
             key: key.clone(),
             name: format!("peer {index}"),
             seed: self.rng.bytes(),
-            policy: Policy::default(),
+            policy: self.policy.clone(),
         };
         Swarm::new(self.clock(index), config)
     }
@@ -162,10 +167,8 @@ impl World {
         let manifest = Manifest::new(key, entries).expect("the files make a manifest");
         let files = manifest.files().map(|(_, entry)| by_path[entry.path.as_str()].clone());
         let sources: Files = Arc::new(files.collect());
-        // Before the machine can ask for a byte.
-        let share = |swarm: &mut Swarm, now| swarm.share(now, manifest).expect("it is ours");
         let clock = self.clock(peer);
-        let id = share(&mut self.peers[peer].swarm, clock);
+        let id = self.peers[peer].swarm.share(clock, manifest).expect("it is ours");
         self.contents.entry(id).or_insert_with(|| Arc::clone(&sources));
         self.peers[peer].sources.insert(id, sources);
         self.drain(peer);

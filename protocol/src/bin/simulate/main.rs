@@ -1,0 +1,189 @@
+//! `cargo xtask simulate`: measures one room in the simulation, prints a table, and draws it.
+//!
+//! What happens in the room is in `protocol::simulation::scenario`; here is the command line around it,
+//! which `cargo xtask simulate --help` explains.
+
+mod chart;
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use protocol::simulation::scenario::{Kind, Outcome, Setup};
+
+fn main() -> ExitCode {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    match simulate(&words) {
+        Ok(fine) if fine => ExitCode::SUCCESS,
+        Ok(_) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("error: {error}; see `cargo xtask simulate --help`");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// False if somebody ended without the share, or with something else.
+fn simulate(words: &[String]) -> Result<bool, String> {
+    let mut setup = Setup::default();
+    let (mut json, mut svg) = (false, None);
+    let mut words = words.iter();
+    while let Some(word) = words.next() {
+        let (name, inline) = match word.split_once('=') {
+            Some((name, value)) => (name, Some(value)),
+            None => (word.as_str(), None),
+        };
+        if name == "--json" {
+            json = true;
+            continue;
+        }
+        let value = inline
+            .or_else(|| words.next().map(String::as_str))
+            .ok_or_else(|| format!("{name} takes a value"))?;
+        match name {
+            "--peers" => setup.receivers = number(name, value, 1..=10_000)? as usize,
+            "--uplink" => setup.uplink = bytes(name, value)?,
+            "--pieces" => setup.pieces = number(name, value, 1..=100_000)? as u32,
+            "--piece" => setup.piece_bytes = bytes(name, value)?.clamp(1.0, 262_144.0) as u32,
+            "--rtt" => setup.round_trip = time(name, value)?,
+            "--seed" => setup.seed = number(name, value, 0..=u64::MAX)?,
+            "--scenario" => {
+                let found = Kind::ALL.into_iter().find(|(known, _)| *known == value);
+                setup.kind = found.ok_or_else(|| format!("no scenario {value}"))?.1;
+            }
+            "--connections" => setup.policy.connections = number(name, value, 1..=1000)? as usize,
+            "--slots" => setup.policy.upload_slots = number(name, value, 1..=1000)? as usize,
+            "--cap" => setup.policy.upload = Some(bytes(name, value)? as u64),
+            "--svg" => svg = Some(value.to_owned()),
+            _ => return Err(format!("not understood: {word}")),
+        }
+    }
+    let outcome = setup.run();
+    print!("{}", table(&setup, &outcome));
+    if let Some(file) = svg {
+        let picture = chart::draw(&setup, &outcome);
+        std::fs::write(&file, picture)
+            .map_err(|error| format!("could not write {file}: {error}"))?;
+    }
+    if json {
+        println!("{}", line(&outcome));
+    }
+    Ok(outcome.stuck == 0 && outcome.corrupt == 0)
+}
+
+fn table(setup: &Setup, outcome: &Outcome) -> String {
+    let mut text = format!(
+        "{:>5}  {:>9}  {:>10}  {:>10}  {:>10}\n",
+        "peer", "done", "sent", "received", "control"
+    );
+    for (i, peer) in outcome.peers.iter().enumerate() {
+        let done = match peer.done {
+            _ if i == 0 => "origin".to_owned(),
+            Some(done) => format!("{:.2} s", done.as_secs_f64()),
+            None => "-".to_owned(),
+        };
+        let traffic = &peer.traffic;
+        text += &format!(
+            "{i:>5}  {done:>9}  {:>10}  {:>10}  {:>10}\n",
+            mebibytes(traffic.blocks_sent),
+            mebibytes(traffic.blocks_received),
+            mebibytes(traffic.control_sent),
+        );
+    }
+    let seconds = |time: Duration| format!("{:.2} s", time.as_secs_f64());
+    let mut say = |what: &str, value: String| text += &format!("{what:<28} {value}\n");
+    say("share", mebibytes(setup.bytes()));
+    say("bound", seconds(outcome.bound));
+    say("all done", outcome.all_done.map_or_else(|| "never".into(), seconds));
+    say("all done / bound", outcome.ratio().map_or_else(|| "-".into(), |r| format!("{r:.3}")));
+    say("the origin sent", format!("{:.3} shares", outcome.origin_copies));
+    if setup.kind == Kind::Sites {
+        say("over the border", format!("{:.3} shares", outcome.crossed));
+    }
+    say("arrived in vain", format!("{:.2} %", outcome.wasted * 100.0));
+    say("control per peer", format!("{} bytes", outcome.control_bytes_per_peer));
+    say("stuck, corrupt, banned", {
+        format!("{}, {}, {}", outcome.stuck, outcome.corrupt, outcome.banned)
+    });
+    text
+}
+
+fn line(outcome: &Outcome) -> String {
+    let or_null = |number: Option<f64>| number.map_or_else(|| "null".into(), |n| format!("{n:.4}"));
+    format!(
+        "{{\"bound_s\":{:.4},\"all_done_s\":{},\"ratio\":{},\"origin_copies\":{:.4},\
+         \"corrupt\":{},\"stuck\":{},\"control_bytes_per_peer\":{},\"wasted\":{:.4},\
+         \"crossed\":{:.4},\"banned\":{},\"wrongly_banned\":{}}}",
+        outcome.bound.as_secs_f64(),
+        or_null(outcome.all_done.map(|time| time.as_secs_f64())),
+        or_null(outcome.ratio()),
+        outcome.origin_copies,
+        outcome.corrupt,
+        outcome.stuck,
+        outcome.control_bytes_per_peer,
+        outcome.wasted,
+        outcome.crossed,
+        outcome.banned,
+        outcome.wrongly_banned,
+    )
+}
+
+fn mebibytes(bytes: u64) -> String {
+    format!("{:.2} MiB", bytes as f64 / f64::from(1 << 20))
+}
+
+fn number(name: &str, text: &str, range: std::ops::RangeInclusive<u64>) -> Result<u64, String> {
+    let bad = || format!("{name} takes a number from {} to {}", range.start(), range.end());
+    text.parse().ok().filter(|number| range.contains(number)).ok_or_else(bad)
+}
+
+/// Reads `1MiB`, `500kB` or plain bytes, with or without `/s` behind it.
+fn bytes(name: &str, text: &str) -> Result<f64, String> {
+    let bare = text.trim_end_matches("/s");
+    let digits = bare.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(bare.len());
+    let factor = match bare[digits..].trim().to_ascii_lowercase().as_str() {
+        "" | "b" => 1.0,
+        "k" | "kb" => 1e3,
+        "m" | "mb" => 1e6,
+        "g" | "gb" => 1e9,
+        "kib" => 1024.0,
+        "mib" => 1024.0 * 1024.0,
+        "gib" => 1024.0 * 1024.0 * 1024.0,
+        _ => return Err(format!("{name} takes bytes such as 512KiB, not {text}")),
+    };
+    let number: Option<f64> = bare[..digits].parse().ok();
+    number
+        .map(|number| number * factor)
+        .filter(|bytes| *bytes >= 1.0)
+        .ok_or_else(|| format!("{name} takes bytes such as 512KiB, not {text}"))
+}
+
+/// Reads `50ms`, `1.5s` or `200us`.
+fn time(name: &str, text: &str) -> Result<Duration, String> {
+    let bad = || format!("{name} takes a time such as 50ms, not {text}");
+    let digits = text.find(|c: char| !c.is_ascii_digit() && c != '.').ok_or_else(bad)?;
+    let unit = match &text[digits..] {
+        "us" => 1e-6,
+        "ms" => 1e-3,
+        "s" => 1.0,
+        _ => return Err(bad()),
+    };
+    let number: f64 = text[..digits].parse().map_err(|_| bad())?;
+    Ok(Duration::from_secs_f64((number * unit).min(3600.0)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rates_and_times_are_read_as_people_write_them() {
+        assert_eq!(bytes("--uplink", "1MiB"), Ok(1_048_576.0));
+        assert_eq!(bytes("--uplink", "1.5MB/s"), Ok(1_500_000.0));
+        assert_eq!(bytes("--uplink", "700"), Ok(700.0));
+        assert!(bytes("--uplink", "fast").is_err());
+        assert!(bytes("--uplink", "0").is_err());
+        assert_eq!(time("--rtt", "50ms"), Ok(Duration::from_millis(50)));
+        assert_eq!(time("--rtt", "1.5s"), Ok(Duration::from_millis(1500)));
+        assert!(time("--rtt", "50").is_err());
+    }
+}
