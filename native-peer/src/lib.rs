@@ -33,7 +33,7 @@
 use std::sync::Arc;
 
 pub use protocol::event::{
-    CloseReason, Event, Failure, PeerView, ShareState, ShareView, Source, Waiting,
+    CloseReason, Event, Failure, PeerView, ShareState, ShareView, Source, Waiting, Withheld,
 };
 pub use protocol::identity::{DeviceKey, PublicKey};
 pub use protocol::invite::{Invite, InviteLink};

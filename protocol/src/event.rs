@@ -6,6 +6,7 @@ use crate::identity::PublicKey;
 use crate::io::{Path, StorageError};
 use crate::manifest::{Manifest, ShareId};
 use crate::piece::PieceIndex;
+use crate::policy::{Priority, Selection};
 use crate::signaling::{ErrorCode, PeerId};
 use crate::time::Duration;
 
@@ -55,7 +56,7 @@ pub enum Event {
         /// Which.
         share: ShareId,
     },
-    /// Everything of a share is verified and in place.
+    /// All that is wanted of a share is verified and in place.
     Completed {
         /// Which.
         share: ShareId,
@@ -174,6 +175,23 @@ pub enum Waiting {
     Source,
     /// What was asked for has not come for a while.
     Silence,
+    /// The user, who paused it.
+    Paused,
+    /// Receiving is switched off.
+    ServiceOff,
+}
+
+/// Why a share is not served although we have some of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Withheld {
+    /// The user said so, for this share.
+    ByUser,
+    /// Sharing is switched off, or serving on.
+    ServiceOff,
+    /// It was sent as often as the policy says.
+    Ratio,
+    /// It was there for as long as the policy says.
+    Time,
 }
 
 /// A share as one peer sees it.
@@ -187,7 +205,15 @@ pub struct ShareView {
     pub from_creator: bool,
     /// How it stands.
     pub state: ShareState,
-    /// Bytes that are verified and durable here.
+    /// Bytes of the files that are chosen: what it takes to be complete.
+    pub wanted: u64,
+    /// Which files are chosen, and how urgent each is.
+    pub selection: Selection,
+    /// How urgent it is among several shares.
+    pub priority: Priority,
+    /// Why it is not served, if it is not although we have some of it.
+    pub withheld: Option<Withheld>,
+    /// Bytes that are verified and durable here, of files that are chosen or not.
     pub have: u64,
     /// Bytes that arrived over the network and were verified since [`receive`](crate::swarm::Swarm::receive).
     pub fetched: u64,

@@ -175,6 +175,7 @@ impl Swarm {
         let (manifest, signed) = (share.manifest.clone(), share.signed.clone());
         let files = share.wanted_files().collect();
         self.storage_out.push_back(StorageRequest::Open { share: id, manifest, signed, files });
+        self.review_serving();
         Ok(())
     }
 
@@ -262,6 +263,7 @@ impl Swarm {
         share.state = State::Complete(download);
         let all = share.have.is_full();
         self.events.push_back(Event::Completed { share: id });
+        self.review_serving();
         if all {
             self.tell_all(&PeerMessage::Received { share: id });
         }
@@ -307,6 +309,7 @@ impl Swarm {
             .shelf
             .iter()
             .filter(|(_, share)| matches!(&share.state, State::Receiving(d) if d.opened && !d.finishing))
+            .filter(|(_, share)| self.may_receive(share))
             .map(|(&id, _)| id)
             .collect();
         if receiving.is_empty() {
@@ -774,13 +777,16 @@ impl Swarm {
             return self.fail_share(id, error.into());
         }
         let Some(share) = self.shelf.get_mut(&id) else { return };
+        let served = share.is_served();
         let Share { state: State::Receiving(download), have, .. } = share else { return };
         let pieces = std::mem::take(&mut download.committing);
         pieces.iter().for_each(|&piece| {
             have.insert(piece);
         });
-        for message in PeerMessage::haves(id, &pieces) {
-            self.tell_all(&message);
+        if served {
+            for message in PeerMessage::haves(id, &pieces) {
+                self.tell_all(&message);
+            }
         }
         self.commit_if_due(id);
         self.finish_if_whole(id);

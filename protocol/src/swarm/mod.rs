@@ -32,7 +32,7 @@ use crate::io::{
 };
 use crate::manifest::{Manifest, ManifestError, ShareId};
 use crate::piece::{FileHash, FileIndex, PieceIndex};
-use crate::policy::{Policy, Selection};
+use crate::policy::{Policy, Priority, Selection};
 use crate::rate::{Meter, TokenBucket};
 use crate::rng::Rng;
 use crate::signaling::{IceServer, PeerId, RoomId};
@@ -275,6 +275,7 @@ impl Swarm {
         self.on_peer_timeouts();
         self.on_manifest_timeouts();
         self.on_fetch_timeouts();
+        self.review_serving();
         self.on_serve_timeouts();
     }
 
@@ -294,6 +295,7 @@ impl Swarm {
     /// Fetches what is wanted of a share that is available, or tries again after a failure.
     pub fn receive(&mut self, now: Instant, share: ShareId) -> Result<(), NoSuchShare> {
         self.now = self.now.max(now);
+        self.note_wanted(share, true)?;
         self.start_receiving(share)
     }
 
@@ -314,7 +316,43 @@ impl Swarm {
     /// is complete.
     pub fn stop(&mut self, now: Instant, share: ShareId, discard: bool) -> Result<(), NoSuchShare> {
         self.now = self.now.max(now);
+        self.note_wanted(share, false)?;
         self.take_off_shelf(share, discard)
+    }
+
+    /// Asks for no more pieces of a share until [`Swarm::resume`] or [`Swarm::receive`]. What is here
+    /// stays and is served on.
+    pub fn pause(&mut self, now: Instant, share: ShareId) -> Result<(), NoSuchShare> {
+        self.now = self.now.max(now);
+        self.change_paused(share, true)
+    }
+
+    /// Goes on where [`Swarm::pause`] stopped.
+    pub fn resume(&mut self, now: Instant, share: ShareId) -> Result<(), NoSuchShare> {
+        self.now = self.now.max(now);
+        self.change_paused(share, false)
+    }
+
+    /// How urgent a share is among several that are received at one time.
+    pub fn set_priority(
+        &mut self,
+        now: Instant,
+        share: ShareId,
+        priority: Priority,
+    ) -> Result<(), NoSuchShare> {
+        self.now = self.now.max(now);
+        self.change_priority(share, priority)
+    }
+
+    /// Whether a share, ours or received, is served to others. Receiving it is not affected.
+    pub fn set_serving(
+        &mut self,
+        now: Instant,
+        share: ShareId,
+        serve: bool,
+    ) -> Result<(), NoSuchShare> {
+        self.now = self.now.max(now);
+        self.change_serving(share, serve)
     }
 
     /// Puts another policy in force, at once.
@@ -340,6 +378,9 @@ impl Swarm {
         self.now = self.now.max(now);
         if std::mem::take(&mut self.may_ask) {
             self.ask_for_pieces();
+        }
+        if self.policy.stop_at_ratio.is_some() {
+            self.review_serving();
         }
         self.farewells.pop_front().or_else(|| self.next_control()).or_else(|| self.next_blocks())
     }
@@ -367,6 +408,7 @@ impl Swarm {
             self.next_fetch_timeout(),
             self.next_serve_timeout(),
             self.next_upload(),
+            self.next_review(),
         ]
         .into_iter()
         .flatten()

@@ -10,7 +10,7 @@ use super::fetch::Download;
 use super::serve::Promise;
 use super::{NoSuchShare, Swarm};
 use crate::bitfield::Bitfield;
-use crate::event::{CloseReason, Event, Failure};
+use crate::event::{CloseReason, Event, Failure, Withheld};
 use crate::identity::BadSignature;
 use crate::io::{ConnectionId, StorageRequest};
 use crate::manifest::{KnownHashes, Manifest, ManifestError, ShareId, SignedManifest};
@@ -46,6 +46,10 @@ pub(super) struct Share {
     pub(super) ours: bool,
     pub(super) uploaded: u64,
     pub(super) wishes: Wishes,
+    /// Why it is not served at the moment, though we could.
+    pub(super) withheld: Option<Withheld>,
+    /// Since when we have all that is wanted of it.
+    pub(super) whole_since: Option<Instant>,
 }
 
 /// How a share stands with us.
@@ -101,9 +105,14 @@ impl Share {
         }
     }
 
+    /// Whether we have some of it, or mean to.
+    pub(super) fn takes_part(&self) -> bool {
+        matches!(self.state, State::Shared | State::Receiving(_) | State::Complete(_))
+    }
+
     /// Whether others can ask us for its pieces.
     pub(super) fn is_served(&self) -> bool {
-        matches!(self.state, State::Shared | State::Receiving(_) | State::Complete(_))
+        self.takes_part() && self.withheld.is_none()
     }
 }
 
@@ -130,6 +139,7 @@ impl Swarm {
         if is_new {
             self.events.push_back(Event::ShareAdded { share: id });
         }
+        self.review_serving();
         self.announce(id);
         Ok(id)
     }
@@ -153,7 +163,9 @@ impl Swarm {
 
     /// A share cannot go on: nothing is asked or served until somebody acts.
     pub(super) fn fail_share(&mut self, id: ShareId, reason: Failure) {
-        let Some(share) = self.shelf.get_mut(&id).filter(|share| share.is_served()) else { return };
+        let Some(share) = self.shelf.get_mut(&id).filter(|share| share.takes_part()) else {
+            return;
+        };
         share.state = State::Failed(reason.clone());
         self.storage_out.push_back(StorageRequest::Close { share: id, discard: false });
         self.cancel_share(id);
@@ -402,6 +414,7 @@ impl Swarm {
                 self.shelf.insert(id, Share::new(manifest, signed, State::Available, have));
                 self.events.push_back(Event::ShareAdded { share: id });
                 self.resolve_holdings(id);
+                self.accept_shares();
             }
             _ => self.close_lane(connection, CloseReason::ProtocolViolation, true),
         }
@@ -450,16 +463,20 @@ impl Share {
             ours,
             uploaded: 0,
             wishes: Wishes::default(),
+            withheld: None,
+            whole_since: None,
         }
     }
 }
 
 /// What we tell others of a share, if we take part in it.
 fn announcement(id: ShareId, share: &Share) -> Option<PeerMessage> {
-    share.is_served().then(|| PeerMessage::Share {
+    let withheld = share.withheld.is_some();
+    let told = share.takes_part() && !(withheld && matches!(share.state, State::Shared));
+    told.then(|| PeerMessage::Share {
         share: id,
         manifest_bytes: share.manifest_bytes.len() as u32,
-        holding: Holding::of(&share.have),
+        holding: if withheld { Holding::Nothing } else { Holding::of(&share.have) },
         received: matches!(share.state, State::Complete(_)) && share.have.is_full(),
     })
 }

@@ -44,11 +44,15 @@ impl Swarm {
                 State::Receiving(download) if !download.opened => ShareState::Opening,
                 State::Receiving(download) if download.finishing => ShareState::Finishing,
                 State::Receiving(download) => {
-                    ShareState::Receiving { waiting: self.waiting(id, download) }
+                    ShareState::Receiving { waiting: self.waiting(id, share, download) }
                 }
                 State::Complete(_) => ShareState::Complete,
                 State::Failed(failure) => ShareState::Failed(failure.clone()),
             },
+            wanted: share.wanted_bytes(),
+            selection: share.wishes.selection.clone(),
+            priority: share.wishes.priority,
+            withheld: share.withheld,
             have: share.have_bytes(),
             fetched: download.map_or(0, |download| download.fetched),
             reused: download.map_or(0, |download| download.reused),
@@ -71,7 +75,12 @@ impl Swarm {
         }
     }
 
-    fn waiting(&self, id: ShareId, download: &Download) -> Option<Waiting> {
+    fn waiting(&self, id: ShareId, share: &Share, download: &Download) -> Option<Waiting> {
+        if share.wishes.paused {
+            return Some(Waiting::Paused);
+        } else if !self.policy.services.receive {
+            return Some(Waiting::ServiceOff);
+        }
         let useful = |member: &Member| {
             let pieces = member.shares.get(&id).and_then(|told| told.pieces.as_ref());
             pieces.is_some_and(|pieces| download.lacks_any_of(pieces))

@@ -1,13 +1,14 @@
 //! The user's controls, changed while things go on.
 
-use crate::event::{Event, ShareState};
+use crate::event::{Event, ShareState, Waiting, Withheld};
 use crate::manifest::ShareId;
 use crate::piece::FileIndex;
-use crate::policy::{Priority, Selection};
+use crate::policy::{Accept, PeerPolicy, Policy, Priority, Selection, Services, Standing};
 use crate::simulation::{World, data};
 use crate::time::Duration;
 
 const PIECE: usize = 256 << 10;
+const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
 
 /// A room of `count` peers where peer 0 shares files of so many pieces each.
@@ -135,4 +136,179 @@ fn after_a_restart_it_goes_on_with_what_is_chosen_then() {
     world.until(MINUTE, "what was chosen", |w| w.is_complete(1, share));
     assert_eq!(placed(&world, 1, share, &files), [1, 2]);
     assert_eq!(world.view(1, share).unwrap().reused, kept);
+}
+
+/// Changes the policy of a peer.
+fn policy(world: &mut World, peer: usize, change: impl FnOnce(&mut Policy)) {
+    world.with(peer, |swarm, now| {
+        let mut policy = swarm.policy().clone();
+        change(&mut policy);
+        swarm.set_policy(now, policy);
+    });
+}
+
+fn have(world: &World, peer: usize, share: ShareId) -> u64 {
+    world.view(peer, share).unwrap().have
+}
+
+fn sent_of(world: &World, peer: usize, share: ShareId) -> u64 {
+    world.view(peer, share).unwrap().uploaded
+}
+
+fn waiting(world: &World, peer: usize, share: ShareId) -> Option<Waiting> {
+    match world.view(peer, share).unwrap().state {
+        ShareState::Receiving { waiting } => waiting,
+        state => panic!("{state:?}"),
+    }
+}
+
+#[test]
+fn a_paused_share_asks_for_nothing_serves_on_and_goes_on_when_told() {
+    let (mut world, share, _) = room(10, 3, &[60]);
+    world.net.uplink = 4e6;
+    world.receive(1, share);
+    world.until(MINUTE, "a third", |w| have(w, 1, share) > 20 * PIECE as u64);
+    world.with(1, |swarm, now| swarm.pause(now, share)).unwrap();
+    world.run_for(SECOND * 2);
+    let before = have(&world, 1, share);
+    let sent = sent_of(&world, 1, share);
+    world.receive(2, share);
+    world.until(MINUTE, "the other has it", |w| w.is_complete(2, share));
+    assert_eq!(have(&world, 1, share), before);
+    assert_eq!(waiting(&world, 1, share), Some(Waiting::Paused));
+    assert!(sent_of(&world, 1, share) > sent, "it served on what it had");
+    world.with(1, |swarm, now| swarm.resume(now, share)).unwrap();
+    world.until(MINUTE, "received", |w| w.is_complete(1, share));
+}
+
+#[test]
+fn each_service_can_be_switched_off_and_on_again() {
+    let off = [
+        Services { share: false, ..Services::default() },
+        Services { receive: false, ..Services::default() },
+        Services { serve_on: false, ..Services::default() },
+    ];
+    for (seed, (peer, services)) in (20..).zip([(0, off[0]), (2, off[1]), (1, off[2])]) {
+        // Peer 1 has half of it and fetches the rest, peer 2 fetches all, peer 3 has its own to share.
+        let (mut world, share, _) = room(seed, 4, &[80]);
+        world.net.uplink = 3e6;
+        let other = world.share(3, &[("other", data(99, 10 * PIECE))]);
+        world.receive(1, share);
+        world.until(MINUTE, "half", |w| have(w, 1, share) > 40 * PIECE as u64);
+        world.receive(2, share);
+        world.run_for(SECOND / 2);
+        policy(&mut world, peer, |policy| policy.services = services);
+        world.run_for(SECOND);
+        let (had, sent) = (have(&world, 2, share), sent_of(&world, peer, share));
+        world.receive(1, other);
+        world.until(MINUTE, "others carry on", |w| w.is_complete(1, other));
+        world.run_for(SECOND * 5);
+        match peer {
+            // The origin: peers 1 and 2 got from each other what they had, and wait for the rest.
+            0 => {
+                assert_eq!(sent_of(&world, 0, share), sent);
+                assert_eq!(waiting(&world, 1, share), Some(Waiting::Source));
+                let view = world.view(0, share).unwrap();
+                assert_eq!(view.withheld, Some(Withheld::ServiceOff));
+            }
+            2 => {
+                assert_eq!(have(&world, 2, share), had);
+                assert_eq!(waiting(&world, 2, share), Some(Waiting::ServiceOff));
+                assert!(world.is_complete(1, share));
+            }
+            _ => {
+                assert_eq!(sent_of(&world, 1, share), sent);
+                assert!(world.is_complete(1, share));
+            }
+        }
+        policy(&mut world, peer, |policy| policy.services = Services::default());
+        world.until(MINUTE, "everybody has it", |w| (1..3).all(|i| w.is_complete(i, share)));
+        for peer in &world.peers {
+            let gone = |event: &Event| matches!(event, Event::PeerGone { .. });
+            assert!(!peer.events.iter().any(gone), "{:?}", peer.events);
+        }
+    }
+}
+
+#[test]
+fn what_was_shared_while_sharing_was_off_appears_when_it_is_on() {
+    let mut world = World::new(30);
+    world.add();
+    world.add();
+    policy(&mut world, 0, |policy| policy.services.share = false);
+    let share = world.share(0, &[("file", data(1, PIECE))]);
+    world.run_for(MINUTE);
+    assert!(world.view(1, share).is_none());
+    policy(&mut world, 0, |policy| policy.services.share = true);
+    world.until(MINUTE, "it is on the shelf", |w| w.view(1, share).is_some());
+    policy(&mut world, 0, |policy| policy.services.share = false);
+    world.until(MINUTE, "it is gone again", |w| w.view(1, share).is_none());
+}
+
+#[test]
+fn shares_are_received_without_asking_as_far_as_the_policy_says() {
+    let mut world = World::new(31);
+    for _ in 0..3 {
+        world.add();
+    }
+    let key = world.peers[0].swarm.public_key();
+    policy(&mut world, 2, |policy| {
+        policy.accept = Accept::Trusted;
+        let trusted = PeerPolicy { standing: Standing::Trusted, ..PeerPolicy::default() };
+        policy.peers.insert(key, trusted);
+    });
+    let trusted = world.share(0, &[("a", data(1, 3 * PIECE))]);
+    let other = world.share(1, &[("b", data(2, 3 * PIECE))]);
+    world.until(MINUTE, "the trusted one", |w| w.is_complete(2, trusted));
+    world.run_for(MINUTE);
+    assert_eq!(world.view(2, other).unwrap().state, ShareState::Available);
+    policy(&mut world, 2, |policy| policy.accept = Accept::All);
+    world.until(MINUTE, "all", |w| w.is_complete(2, other));
+
+    // What was stopped is not taken up again, and what comes while asking is on waits.
+    world.with(2, |swarm, now| swarm.stop(now, other, true)).unwrap();
+    policy(&mut world, 2, |policy| policy.accept = Accept::Ask);
+    let third = world.share(1, &[("c", data(3, PIECE))]);
+    world.run_for(MINUTE);
+    assert_eq!(world.view(2, third).unwrap().state, ShareState::Available);
+    policy(&mut world, 2, |policy| policy.accept = Accept::All);
+    world.until(MINUTE, "the third", |w| w.is_complete(2, third));
+    assert_eq!(world.view(2, other).unwrap().state, ShareState::Available);
+    world.receive(2, other);
+    world.until(MINUTE, "by command", |w| w.is_complete(2, other));
+}
+
+#[test]
+fn a_share_is_served_no_more_once_it_was_sent_often_enough_or_for_long_enough() {
+    for (seed, why) in [(32, Withheld::Ratio), (33, Withheld::Time), (34, Withheld::ByUser)] {
+        let (mut world, share, _) = room(seed, 3, &[10]);
+        let start = world.now;
+        match why {
+            Withheld::Ratio => policy(&mut world, 0, |policy| policy.stop_at_ratio = Some(1.0)),
+            Withheld::Time => policy(&mut world, 0, |policy| policy.stop_after = Some(MINUTE)),
+            _ => {}
+        }
+        world.receive(1, share);
+        world.until(MINUTE, "one copy", |w| w.is_complete(1, share));
+        match why {
+            Withheld::Ratio => {}
+            Withheld::Time => {
+                assert_eq!(world.view(0, share).unwrap().withheld, None);
+                let late = |w: &World| w.view(0, share).unwrap().withheld.is_some();
+                world.until(MINUTE * 2, "long enough", late);
+                assert!(world.now - start >= MINUTE - SECOND * 10);
+            }
+            _ => world.with(0, |swarm, now| swarm.set_serving(now, share, false)).unwrap(),
+        }
+        world.run_for(SECOND);
+        assert_eq!(world.view(0, share).unwrap().withheld, Some(why));
+        world.leave(1);
+        world.run_for(SECOND);
+        assert!(world.view(2, share).is_none(), "nobody has it to give");
+        policy(&mut world, 0, |policy| (policy.stop_at_ratio, policy.stop_after) = (None, None));
+        world.with(0, |swarm, now| swarm.set_serving(now, share, true)).unwrap();
+        world.until(MINUTE, "on the shelf again", |w| w.view(2, share).is_some());
+        world.receive(2, share);
+        world.until(MINUTE, "received", |w| w.is_complete(2, share));
+    }
 }

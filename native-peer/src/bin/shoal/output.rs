@@ -191,6 +191,8 @@ impl Output {
             Wait::Missing(Waiting::Silence) => {
                 ("silence", "What was asked for does not come. Waiting, and asking again.")
             }
+            Wait::Missing(Waiting::Paused) => ("paused", "Paused."),
+            Wait::Missing(Waiting::ServiceOff) => ("service", "Receiving is switched off."),
         };
         self.event(&json!({ "event": "waiting", "for": word }));
         self.line(sentence);
