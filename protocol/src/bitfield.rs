@@ -128,6 +128,25 @@ impl Bitfield {
         self.next_not_in(other, 0).is_some()
     }
 
+    /// Adds all pieces of another set; those past our end are left out.
+    pub fn add_all(&mut self, other: &Self) {
+        let last = self.words.len().wrapping_sub(1);
+        for (i, (word, theirs)) in self.words.iter_mut().zip(&other.words).enumerate() {
+            *word |= theirs;
+            if i == last && !self.len.is_multiple_of(64) {
+                *word &= (1 << (self.len % 64)) - 1;
+            }
+        }
+        self.ones = self.words.iter().map(|word| word.count_ones()).sum();
+    }
+
+    /// The pieces of both sets.
+    pub fn union(&self, other: &Self) -> Self {
+        let mut union = self.clone();
+        union.add_all(other);
+        union
+    }
+
     /// The wire form: bit `i` is bit `i % 8` of byte `i / 8`.
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut bytes: Vec<u8> = self.words.iter().flat_map(|word| word.to_le_bytes()).collect();
@@ -184,6 +203,12 @@ mod tests {
             let mut missing = (0..len).filter(|i| !set.contains(i));
             let from = len / 3;
             prop_assert_eq!(full.next_not_in(&bits, from).map(|p| p.0), missing.find(|&i| i >= from));
+            let mut all = bits.clone();
+            all.add_all(&Bitfield::full(from));
+            let expected: Vec<u32> = (0..len).filter(|i| *i < from || set.contains(i)).collect();
+            prop_assert_eq!(all.iter().map(|p| p.0).collect::<Vec<_>>(), expected);
+            prop_assert_eq!(all.count() as usize, all.iter().count());
+            prop_assert_eq!(bits.union(&Bitfield::full(len + 70)), full.clone());
             prop_assert_eq!(full.has_any_not_in(&bits), set.len() < len as usize);
         }
     }

@@ -73,6 +73,12 @@ pub(crate) struct Stamp {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Overdrawn;
 
+impl Stamp {
+    pub(crate) fn sent(&self) -> Instant {
+        self.sent
+    }
+}
+
 impl Window {
     pub(crate) fn new() -> Self {
         Self {
@@ -105,6 +111,11 @@ impl Window {
         let size = self.size();
         let room = size.saturating_sub(self.outstanding);
         if room < size / 8 { 0 } else { room.max(piece) }
+    }
+
+    /// How fast it brought what was asked for lately, in bytes per second.
+    pub(crate) fn pace(&self) -> Option<f64> {
+        self.pace
     }
 
     /// How long what is outstanding and `bytes` more will take, in seconds; nothing if not known.

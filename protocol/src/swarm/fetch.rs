@@ -1,4 +1,4 @@
-//! Asking for pieces, checking what comes, and getting it stored.
+//! Checking what comes, and getting it stored. Whom to ask for what is chosen in `ask`.
 //!
 //! A piece's way: asked of a lane → assembled in memory, in order → held until its signed hash is here
 //! → hashed → written → committed → announced. Nothing unverified leaves this file.
@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use tracing::debug;
 
+use super::near::Division;
 use super::peers::Lane;
 use super::shelf::{Share, State};
 use super::{NoSuchShare, Swarm};
@@ -17,27 +18,17 @@ use crate::manifest::{HashBatch, KnownHashes, ShareId};
 use crate::message::{Block, BlockItem, Instead, PeerMessage, RequestId, Run, decode_blocks};
 use crate::piece::{FileIndex, PieceIndex};
 use crate::rate::Meter;
-use crate::scheduler::{AHEAD, SILENCE, Stamp, pick_run};
+use crate::scheduler::{SILENCE, Stamp};
 use crate::signaling::PeerId;
 use crate::time::{Duration, Instant};
 use crate::wanted::Wanted;
 
-/// What may be asked for and not yet written, all lanes together: bounds memory on the receiving side.
-const MAX_IN_FLIGHT_BYTES: u64 = 16 << 20;
-/// What is asked for at once at least, and so many pieces: enough for a start, and for peers that got
-/// little so far to keep their place in the queues of others.
-const MIN_BUDGET_BYTES: u64 = 512 << 10;
-const MIN_BUDGET_PIECES: u64 = 8;
 /// A source that had nothing the room lacks is not asked to choose again this long.
 const FLEXIBLE_PAUSE: Duration = Duration::from_millis(500);
 /// Written pieces are committed when they come to this much …
 const COMMIT_BYTES: u64 = 1 << 20;
 /// … or have waited this long.
 const COMMIT_DELAY: Duration = Duration::from_millis(200);
-/// Requests under way on one lane; far fewer than a peer puts up with.
-const MAX_ASKED: usize = 256;
-/// Only when so few pieces are missing, a piece is asked of a second peer.
-const ENDGAME_PIECES: u32 = 8;
 
 /// A share being received, or received.
 pub(super) struct Download {
@@ -46,18 +37,20 @@ pub(super) struct Download {
     /// Whether all is committed and the files are being put in place.
     pub(super) finishing: bool,
     /// Pieces whose hash held, durable or on the way there.
-    verified: Bitfield,
+    pub(super) verified: Bitfield,
     /// What is wanted; taken are pieces that were verified or asked for.
     pub(super) wanted: Wanted,
     /// Files that are in their place, and those that are being brought there.
     placed: BTreeSet<FileIndex>,
     placing: Vec<FileIndex>,
     /// How many lanes were asked for a piece.
-    asked: BTreeMap<PieceIndex, u32>,
+    pub(super) asked: BTreeMap<PieceIndex, u32>,
     /// Where the search for a piece begins: differs from peer to peer.
-    start: u32,
+    pub(super) start: u32,
+    /// Which pieces others near us are to fetch from afar.
+    pub(super) division: Division,
     /// Whole pieces whose hash is not known yet, and who sent them.
-    unproven: BTreeMap<PieceIndex, (ConnectionId, Vec<u8>)>,
+    pub(super) unproven: BTreeMap<PieceIndex, (ConnectionId, Vec<u8>)>,
     written: Vec<PieceIndex>,
     written_bytes: u64,
     commit_at: Option<Instant>,
@@ -75,18 +68,18 @@ pub(super) struct Download {
 /// A request that was sent and is not yet answered in full.
 #[derive(Debug)]
 pub(super) struct Asked {
-    share: ShareId,
-    run: Run,
+    pub(super) share: ShareId,
+    pub(super) run: Run,
     /// How many of its pieces have come.
-    done: u32,
+    pub(super) done: u32,
     /// The piece that is coming.
-    buffer: Vec<u8>,
+    pub(super) buffer: Vec<u8>,
     /// Bytes still to come.
-    left: u64,
+    pub(super) left: u64,
     /// Whether the source may choose other pieces.
-    flexible: bool,
-    stamp: Stamp,
-    first_block: Option<Instant>,
+    pub(super) flexible: bool,
+    pub(super) stamp: Stamp,
+    pub(super) first_block: Option<Instant>,
 }
 
 impl Asked {
@@ -95,7 +88,7 @@ impl Asked {
     }
 
     /// The pieces that have not come in full.
-    fn missing(&self) -> impl Iterator<Item = PieceIndex> {
+    pub(super) fn missing(&self) -> impl Iterator<Item = PieceIndex> {
         (self.next().0..self.run.first.0 + self.run.count).map(PieceIndex)
     }
 }
@@ -111,6 +104,7 @@ impl Download {
             placing: Vec::new(),
             asked: BTreeMap::new(),
             start,
+            division: Division::default(),
             unproven: BTreeMap::new(),
             written: Vec::new(),
             written_bytes: 0,
@@ -134,7 +128,7 @@ impl Download {
         pieces.iter_not_in(&self.verified).any(|piece| self.wanted.contains(piece))
     }
 
-    fn ask(&mut self, piece: PieceIndex) {
+    pub(super) fn ask(&mut self, piece: PieceIndex) {
         self.wanted.take(piece);
         *self.asked.entry(piece).or_default() += 1;
     }
@@ -301,146 +295,15 @@ impl Swarm {
         });
     }
 
-    // ---- asking ----
-
-    /// Asks for as much as there is budget and lanes with room for, the best choice first.
-    pub(super) fn ask_for_pieces(&mut self) {
-        let receiving: Vec<ShareId> = self
-            .shelf
-            .iter()
-            .filter(|(_, share)| matches!(&share.state, State::Receiving(d) if d.opened && !d.finishing))
-            .filter(|(_, share)| self.may_receive(share))
-            .map(|(&id, _)| id)
-            .collect();
-        if receiving.is_empty() {
-            return;
-        }
-        while receiving.iter().any(|&id| self.ask_somebody(id)) {}
-    }
-
-    /// How much more of a share may be asked for, besides what a source may choose freely: that waits
-    /// for its turn with nothing decided, and says nothing about what others may be asked for.
-    fn free_budget(&self, share: &Share) -> u64 {
-        let ahead = (self.arrivals.rate(self.now) * AHEAD.as_secs_f64()) as u64;
-        let pieces = u64::from(share.geometry().pieces()).max(1);
-        let least = MIN_BUDGET_BYTES.max(MIN_BUDGET_PIECES * share.manifest.total() / pieces);
-        let undecided: u64 = self.lanes.values().map(Lane::undecided).sum();
-        ahead.max(least).min(MAX_IN_FLIGHT_BYTES).saturating_sub(self.in_flight() - undecided)
-    }
-
-    /// Asks one lane for one run of a share's pieces; false if nobody can be asked for any.
-    fn ask_somebody(&mut self, id: ShareId) -> bool {
-        let Some(share) = self.shelf.get(&id) else { return false };
-        let piece_bytes = share.geometry().piece_size().bytes().min(share.manifest.total());
-        if self.in_flight() >= MAX_IN_FLIGHT_BYTES || !self.download.is_ready(self.now) {
-            return false;
-        }
-        let free = self.free_budget(share);
-        let origin = share.manifest.origin();
-        let mut candidates: Vec<(bool, bool, f64, ConnectionId)> = Vec::new();
-        for (&connection, lane) in &self.lanes {
-            let enough = if lane.silent { 1 } else { MAX_ASKED };
-            if !lane.confirmed || lane.asked.len() >= enough || lane.window.room(piece_bytes) == 0 {
-                continue;
-            }
-            let member = self.members.get(&lane.peer);
-            let is_origin = member.is_some_and(|member| member.key == Some(origin));
-            // Equals in random order, so that not everybody turns to the same peer.
-            let fuzz = 1.0 + f64::from(self.rng.below(256)) / 256.0;
-            candidates.push((
-                lane.silent,
-                is_origin,
-                (lane.window.wait(piece_bytes) + 1e-3) * fuzz,
-                connection,
-            ));
-        }
-        candidates.sort_unstable_by(|a, b| {
-            (a.0, a.1).cmp(&(b.0, b.1)).then_with(|| a.2.total_cmp(&b.2)).then(a.3.cmp(&b.3))
-        });
-        // What nobody but the origin has comes first, and everything else rather from others.
-        let origins: Vec<ConnectionId> =
-            candidates.iter().filter(|c| c.1 && !c.0).map(|c| c.3).collect();
-        origins.into_iter().any(|connection| self.ask_lane(connection, id, u64::MAX, true))
-            || free >= piece_bytes.min(MIN_BUDGET_BYTES)
-                && candidates.iter().any(|c| self.ask_lane(c.3, id, free, false))
-    }
-
-    /// Asks a lane for one run of a share's pieces; false if there is nothing to ask. `rare`: only for
-    /// what nobody else has.
-    fn ask_lane(&mut self, connection: ConnectionId, id: ShareId, free: u64, rare: bool) -> bool {
-        let Some(lane) = self.lanes.get(&connection) else { return false };
-        let Some(share) = self.shelf.get_mut(&id) else { return false };
-        let Share { state: State::Receiving(download), hashes, manifest, availability, .. } = share
-        else {
-            return false;
-        };
-        let pieces =
-            self.members.get(&lane.peer).and_then(|member| member.shares.get(&id)?.pieces.as_ref());
-        let (Some(have), geometry) = (pieces, manifest.geometry()) else { return false };
-        let piece_bytes = geometry.piece_size().bytes().min(manifest.total());
-        let room = lane.window.room(piece_bytes).min(free.max(piece_bytes));
-        let room = if lane.silent { room.min(piece_bytes) } else { room };
-        // Under a cap, no more at once than the cap lets in soon.
-        let room = self.policy.download.map_or(room, |rate| room.min((rate / 4).max(piece_bytes)));
-        let known = |piece| hashes.hash(piece).is_some();
-        let (start, wanted) = (download.start, &download.wanted);
-        let pick = |closed| pick_run(have, closed, availability, geometry, start, room, known);
-        let picked = wanted.closed().find_map(pick);
-        let is_rare = |run: &Run| availability[run.first.0 as usize] <= 1;
-        let picked = if rare {
-            picked.filter(is_rare).filter(|_| lane.flexible_again <= self.now)
-        } else {
-            let length = |piece| u64::from(geometry.length(piece));
-            picked.or_else(|| endgame(lane, download, have, room, length))
-        };
-        let Some(run) = picked else { return false };
-
-        let flexible =
-            is_rare(&run) && lane.flexible_again <= self.now && download.wanted.is_uniform();
-        let bytes = run.bytes(geometry);
-        let with_hashes = !known(run.first);
-        run.iter().for_each(|piece| download.ask(piece));
-        self.download.take(self.now, bytes as usize);
-        let request = RequestId(self.next_request);
-        self.next_request = self.next_request.wrapping_add(1);
-        let Some(lane) = self.lanes.get_mut(&connection) else { return false };
-        if lane.asked.is_empty() {
-            lane.heard = self.now;
-        }
-        let stamp = lane.window.asked(self.now, bytes);
-        let asked = Asked {
-            share: id,
-            run,
-            done: 0,
-            buffer: Vec::new(),
-            left: bytes,
-            flexible,
-            stamp,
-            first_block: None,
-        };
-        lane.asked.insert(request, asked);
-        self.tell(
-            connection,
-            &PeerMessage::Request { request, share: id, run, with_hashes, flexible },
-        );
-        self.grant(connection);
-        true
-    }
+    // ---- what comes ----
 
     /// Tells a source that it may send more, if that is due.
-    fn grant(&mut self, connection: ConnectionId) {
+    pub(super) fn grant(&mut self, connection: ConnectionId) {
         let credit = self.lanes.get_mut(&connection).and_then(|lane| lane.window.grant());
         if let Some(bytes) = credit {
             self.tell(connection, &PeerMessage::Credit { bytes });
         }
     }
-
-    fn in_flight(&self) -> u64 {
-        self.unwritten_bytes
-            + self.lanes.values().map(|lane| lane.window.outstanding()).sum::<u64>()
-    }
-
-    // ---- what comes ----
 
     pub(super) fn on_blocks(&mut self, connection: ConnectionId, bytes: &[u8]) {
         if !self.lanes.get(&connection).is_some_and(|lane| lane.confirmed) {
@@ -839,7 +702,7 @@ impl Swarm {
             .map(|lane| lane.flexible_again)
             .filter(|&at| receiving && at > self.now)
             .min();
-        [silence, commit, cap, again].into_iter().flatten().min()
+        [silence, commit, cap, again, self.next_endgame()].into_iter().flatten().min()
     }
 }
 
@@ -853,33 +716,8 @@ impl Swarm {
 }
 
 impl Lane {
-    /// Bytes that were asked for, of which the source has not yet chosen what they will be.
-    fn undecided(&self) -> u64 {
-        self.asked.values().filter(|asked| asked.flexible).map(|asked| asked.left).sum()
-    }
-
     /// When what was asked for is overdue: nothing came for too long.
     fn silence_ends(&self) -> Option<Instant> {
         (!self.asked.is_empty()).then(|| self.heard + SILENCE)
     }
-}
-
-/// The last pieces are asked of a second peer, so that one slow peer does not hold up the end.
-fn endgame(
-    lane: &Lane,
-    download: &Download,
-    have: &Bitfield,
-    room: u64,
-    length: impl Fn(PieceIndex) -> u64,
-) -> Option<Run> {
-    let missing = download.wanted.missing(&download.verified);
-    if missing > ENDGAME_PIECES || !lane.asked.is_empty() || lane.silent {
-        return None;
-    }
-    let once = download.asked.iter().filter(|(_, lanes)| **lanes == 1).map(|(&piece, _)| piece);
-    once.into_iter()
-        .find(|&piece| {
-            have.contains(piece) && !download.unproven.contains_key(&piece) && length(piece) <= room
-        })
-        .map(|first| Run { first, count: 1 })
 }

@@ -9,13 +9,17 @@
 //! | `mod.rs` | the interface, and the machine's state |
 //! | `peers.rs` | the server, members, connections coming and going, who is let in |
 //! | `shelf.rs` | which shares there are, manifests, who has which pieces |
-//! | `fetch.rs` | asking for pieces, checking them, getting them stored |
+//! | `ask.rs` | whom to ask for which pieces |
+//! | `near.rs` | near peers before far ones |
+//! | `fetch.rs` | checking what comes, getting it stored |
 //! | `serve.rs` | answering requests, signing hashes |
 //! | `control.rs` | the user's policy, and what follows from changing it |
 //! | `view.rs` | how things stand, for people |
 
+mod ask;
 mod control;
 mod fetch;
+mod near;
 mod peers;
 mod serve;
 mod shelf;

@@ -76,6 +76,8 @@ pub(super) struct PeerShare {
     /// The pieces that these mean, once the manifest says how many there are.
     pub(super) pieces: Option<Bitfield>,
     pub(super) received: bool,
+    /// When it last came to have something.
+    pub(super) heard: Instant,
 }
 
 /// A manifest that is being fetched.
@@ -212,7 +214,14 @@ impl Swarm {
         }
         member.shares.insert(
             id,
-            PeerShare { manifest_bytes, holding, early: Vec::new(), pieces: None, received: false },
+            PeerShare {
+                manifest_bytes,
+                holding,
+                early: Vec::new(),
+                pieces: None,
+                received: false,
+                heard: self.now,
+            },
         );
         if self.shelf.contains_key(&id) {
             self.resolve_holdings(id);
@@ -248,6 +257,7 @@ impl Swarm {
         else {
             return; // withdrawn, and this crossed it
         };
+        told.heard = self.now;
         let Some(pieces) = &mut told.pieces else {
             told.early.extend_from_slice(runs);
             if told.early.len() > MAX_EARLY_RUNS {

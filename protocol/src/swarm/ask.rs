@@ -1,0 +1,277 @@
+//! Whom to ask for which pieces, and when: what `scheduler` computes, applied to the lanes there are.
+//!
+//! One request at a time is given to the best lane that has something to ask for, until the budget is
+//! used up. The order: first what only the origin has, of the origin, which chooses itself what to send
+//! (see `serve`); then from near peers before far ones (see `near`), from others before the origin, and
+//! from those who answer soonest. The last few pieces are asked of a second peer.
+
+use super::Swarm;
+use super::fetch::{Asked, Download};
+use super::near::Near;
+use super::peers::Lane;
+use super::shelf::{Share, State};
+use crate::bitfield::Bitfield;
+use crate::io::ConnectionId;
+use crate::manifest::ShareId;
+use crate::message::{PeerMessage, RequestId, Run};
+use crate::scheduler::{AHEAD, pick_run};
+use crate::time::{Duration, Instant};
+
+/// What is asked for at once at least, and so many pieces: enough for a start, and for peers that got
+/// little so far to keep their place in the queues of others.
+const MIN_BUDGET_BYTES: u64 = 512 << 10;
+const MIN_BUDGET_PIECES: u64 = 8;
+/// Requests under way on one lane; far fewer than a peer puts up with.
+const MAX_ASKED: usize = 256;
+/// Only when so few pieces are missing, a piece is asked of a second peer …
+const ENDGAME_PIECES: u32 = 8;
+/// … and only if the first has had at least so long, and longer than the second will take.
+const ENDGAME_AFTER: Duration = Duration::from_millis(500);
+
+/// A lane that may be asked. The least is asked first.
+struct Candidate {
+    connection: ConnectionId,
+    silent: bool,
+    far: bool,
+    is_origin: bool,
+    /// Seconds until it has brought what it was asked for, if it is asked now.
+    wait: f64,
+}
+
+/// What a lane is to be asked for.
+#[derive(Clone, Copy)]
+enum Ask<'a> {
+    /// What nobody else has; it may choose.
+    Rare,
+    /// The rarest of what it has but these, and so many bytes at most.
+    Rarest { skip: Option<&'a Bitfield>, free: u64 },
+    /// One of the last pieces, which somebody else was asked for already.
+    Again,
+}
+
+impl Swarm {
+    /// Asks for as much as there is budget and lanes with room for, the best choice first.
+    pub(super) fn ask_for_pieces(&mut self) {
+        let receiving: Vec<ShareId> = self
+            .shelf
+            .iter()
+            .filter(|(_, share)| matches!(&share.state, State::Receiving(d) if d.opened && !d.finishing))
+            .filter(|(_, share)| self.may_receive(share))
+            .map(|(&id, _)| id)
+            .collect();
+        while receiving.iter().any(|&id| self.ask_somebody(id)) {}
+    }
+
+    /// Asks one lane for one run of a share's pieces; false if nobody can be asked for any.
+    fn ask_somebody(&mut self, id: ShareId) -> bool {
+        let Some(share) = self.shelf.get(&id) else { return false };
+        if self.in_flight() >= self.policy.memory_in_flight || !self.download.is_ready(self.now) {
+            return false;
+        }
+        let free = self.free_budget(share);
+        let has_budget = free >= piece_bytes(share).min(MIN_BUDGET_BYTES);
+        let candidates = self.candidates(id);
+        let rare = |c: &Candidate| c.is_origin && !c.silent;
+        if candidates.iter().any(|c| rare(c) && self.ask_lane(c.connection, id, Ask::Rare)) {
+            return true;
+        }
+        if !has_budget {
+            return false;
+        }
+        let near = self.near(id);
+        candidates.iter().any(|c| {
+            let skip = near.as_ref().and_then(|near| near.skip(c.far));
+            self.ask_lane(c.connection, id, Ask::Rarest { skip, free })
+        }) || near.is_some_and(|near| self.ask_far(&candidates, id, &near, free))
+            || candidates.iter().any(|c| self.ask_lane(c.connection, id, Ask::Again))
+    }
+
+    /// Asks a far lane for what a near one has too, where that is so slow that it pays.
+    fn ask_far(&mut self, candidates: &[Candidate], id: ShareId, near: &Near, free: u64) -> bool {
+        candidates.iter().any(|c| {
+            let pace = self.lanes.get(&c.connection).and_then(|lane| lane.window.pace());
+            c.far
+                && near.is_outdone_by(pace)
+                && self.ask_lane(c.connection, id, Ask::Rarest { skip: None, free })
+        })
+    }
+
+    /// The lanes that take requests for a share, best first.
+    fn candidates(&mut self, id: ShareId) -> Vec<Candidate> {
+        let Some(share) = self.shelf.get(&id) else { return Vec::new() };
+        let (origin, piece) = (share.manifest.origin(), piece_bytes(share));
+        let mut candidates = Vec::new();
+        for (&connection, lane) in &self.lanes {
+            let enough = if lane.silent { 1 } else { MAX_ASKED };
+            if !lane.confirmed || lane.asked.len() >= enough || lane.window.room(piece) == 0 {
+                continue;
+            }
+            let member = self.members.get(&lane.peer);
+            // Equals in random order, so that not everybody turns to the same peer.
+            let fuzz = 1.0 + f64::from(self.rng.below(256)) / 256.0;
+            candidates.push(Candidate {
+                connection,
+                silent: lane.silent,
+                far: lane.is_far(),
+                is_origin: member.is_some_and(|member| member.key == Some(origin)),
+                wait: (lane.window.wait(piece) + 1e-3) * fuzz,
+            });
+        }
+        candidates.sort_unstable_by(|a, b| {
+            (a.silent, a.far, a.is_origin)
+                .cmp(&(b.silent, b.far, b.is_origin))
+                .then_with(|| a.wait.total_cmp(&b.wait))
+        });
+        candidates
+    }
+
+    /// How much more of a share may be asked for, besides what a source may choose freely: that waits
+    /// for its turn with nothing decided, and says nothing about what others may be asked for.
+    fn free_budget(&self, share: &Share) -> u64 {
+        let ahead = (self.arrivals.rate(self.now) * AHEAD.as_secs_f64()) as u64;
+        let pieces = u64::from(share.geometry().pieces()).max(1);
+        let least = MIN_BUDGET_BYTES.max(MIN_BUDGET_PIECES * share.manifest.total() / pieces);
+        let undecided: u64 = self.lanes.values().map(Lane::undecided).sum();
+        let budget = ahead.max(least).min(self.policy.memory_in_flight);
+        budget.saturating_sub(self.in_flight() - undecided)
+    }
+
+    /// Bytes that were asked for and are not yet written.
+    fn in_flight(&self) -> u64 {
+        self.unwritten_bytes
+            + self.lanes.values().map(|lane| lane.window.outstanding()).sum::<u64>()
+    }
+
+    /// Asks a lane for one run of a share's pieces; false if there is nothing to ask.
+    fn ask_lane(&mut self, connection: ConnectionId, id: ShareId, what: Ask<'_>) -> bool {
+        let Some(lane) = self.lanes.get(&connection) else { return false };
+        let Some(share) = self.shelf.get(&id) else { return false };
+        let Share { state: State::Receiving(download), hashes, availability, .. } = share else {
+            return false;
+        };
+        let member = self.members.get(&lane.peer).and_then(|member| member.shares.get(&id));
+        let Some(have) = member.and_then(|told| told.pieces.as_ref()) else { return false };
+        let (geometry, piece_bytes) = (share.geometry(), piece_bytes(share));
+        let room = lane.window.room(piece_bytes);
+        let room = if lane.silent { room.min(piece_bytes) } else { room };
+        // Under a cap, no more at once than the cap lets in soon.
+        let room = self.policy.download.map_or(room, |rate| room.min((rate / 4).max(piece_bytes)));
+        let known = |piece| hashes.hash(piece).is_some();
+        let is_rare = |run: &Run| availability[run.first.0 as usize] <= 1;
+        let may_choose = lane.flexible_again <= self.now && download.wanted.is_uniform();
+        let pick = |closed: &Bitfield, room| {
+            pick_run(have, closed, availability, geometry, download.start, room, known)
+        };
+        let picked = match what {
+            Ask::Rare if !may_choose => None,
+            Ask::Rare => {
+                download.wanted.closed().find_map(|closed| pick(closed, room)).filter(is_rare)
+            }
+            Ask::Rarest { skip, free } => {
+                let room = room.min(free.max(piece_bytes));
+                download.wanted.closed().find_map(|closed| match skip {
+                    Some(skip) => pick(&closed.union(skip), room),
+                    None => pick(closed, room),
+                })
+            }
+            Ask::Again => self.endgame(lane, id, download, have),
+        };
+        let Some(run) = picked else { return false };
+        let flexible = is_rare(&run) && may_choose && !matches!(what, Ask::Again);
+        let with_hashes = !known(run.first);
+        self.request(connection, id, run, with_hashes, flexible);
+        true
+    }
+
+    fn request(
+        &mut self,
+        connection: ConnectionId,
+        share: ShareId,
+        run: Run,
+        with_hashes: bool,
+        flexible: bool,
+    ) {
+        let Some(lane) = self.lanes.get_mut(&connection) else { return };
+        let Some(entry) = self.shelf.get_mut(&share) else { return };
+        let bytes = run.bytes(entry.geometry());
+        let Some(download) = entry.download() else { return };
+        run.iter().for_each(|piece| download.ask(piece));
+        self.download.take(self.now, bytes as usize);
+        if lane.asked.is_empty() {
+            lane.heard = self.now;
+        }
+        let request = RequestId(self.next_request);
+        self.next_request = self.next_request.wrapping_add(1);
+        let asked = Asked {
+            share,
+            run,
+            done: 0,
+            buffer: Vec::new(),
+            left: bytes,
+            flexible,
+            stamp: lane.window.asked(self.now, bytes),
+            first_block: None,
+        };
+        lane.asked.insert(request, asked);
+        self.tell(connection, &PeerMessage::Request { request, share, run, with_hashes, flexible });
+        self.grant(connection);
+    }
+
+    // ---- endgame ----
+
+    /// One of the last pieces, if this lane has nothing else to do and will be sooner than the one that
+    /// was asked: so one slow peer does not hold up the end.
+    fn endgame(
+        &self,
+        lane: &Lane,
+        id: ShareId,
+        download: &Download,
+        have: &Bitfield,
+    ) -> Option<Run> {
+        if !download.is_ending() || !lane.asked.is_empty() || lane.silent {
+            return None;
+        }
+        let geometry = self.shelf.get(&id)?.geometry();
+        let others = self.lanes.values().flat_map(|lane| lane.asked.values());
+        others
+            .filter(|asked| asked.share == id)
+            .flat_map(|asked| asked.missing().map(|piece| (piece, asked.stamp.sent())))
+            .find(|&(piece, sent)| {
+                let takes = lane.window.wait(u64::from(geometry.length(piece)));
+                let waited = self.now.saturating_since(sent);
+                have.contains(piece)
+                    && download.asked.get(&piece) == Some(&1)
+                    && !download.unproven.contains_key(&piece)
+                    && waited >= ENDGAME_AFTER
+                    && waited.as_secs_f64() >= takes
+            })
+            .map(|(first, _)| Run { first, count: 1 })
+    }
+
+    /// When to look again whether a last piece takes too long.
+    pub(super) fn next_endgame(&self) -> Option<Instant> {
+        let ending = |share: &Share| match &share.state {
+            State::Receiving(download) => download.is_ending() && !download.asked.is_empty(),
+            _ => false,
+        };
+        self.shelf.values().any(ending).then(|| self.now + ENDGAME_AFTER)
+    }
+}
+
+impl Download {
+    fn is_ending(&self) -> bool {
+        self.wanted.missing(&self.verified) <= ENDGAME_PIECES
+    }
+}
+
+impl Lane {
+    /// Bytes that were asked for, of which the source has not yet chosen what they will be.
+    fn undecided(&self) -> u64 {
+        self.asked.values().filter(|asked| asked.flexible).map(|asked| asked.left).sum()
+    }
+}
+
+/// The length of a share's pieces, or of its only one.
+fn piece_bytes(share: &Share) -> u64 {
+    share.geometry().piece_size().bytes().min(share.manifest.total())
+}
