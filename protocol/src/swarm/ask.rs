@@ -14,6 +14,7 @@ use crate::bitfield::Bitfield;
 use crate::io::ConnectionId;
 use crate::manifest::ShareId;
 use crate::message::{PeerMessage, RequestId, Run};
+use crate::piece::PieceIndex;
 use crate::scheduler::{AHEAD, pick_run};
 use crate::time::{Duration, Instant};
 
@@ -41,8 +42,8 @@ struct Candidate {
 /// What a lane is to be asked for.
 #[derive(Clone, Copy)]
 enum Ask<'a> {
-    /// What nobody else has; it may choose.
-    Rare,
+    /// What nobody else has; it may choose. So many bytes at most.
+    Rare { free: u64 },
     /// The rarest of what it has but these, and so many bytes at most.
     Rarest { skip: Option<&'a Bitfield>, free: u64 },
     /// One of the last pieces, which somebody else was asked for already.
@@ -59,20 +60,22 @@ impl Swarm {
             .filter(|(_, share)| self.may_receive(share))
             .map(|(&id, _)| id)
             .collect();
-        while receiving.iter().any(|&id| self.ask_somebody(id)) {}
+        while self.in_turn(&receiving).into_iter().any(|id| self.ask_somebody(id)) {}
     }
 
     /// Asks one lane for one run of a share's pieces; false if nobody can be asked for any.
     fn ask_somebody(&mut self, id: ShareId) -> bool {
         let Some(share) = self.shelf.get(&id) else { return false };
-        if self.in_flight() >= self.policy.memory_in_flight || !self.download.is_ready(self.now) {
+        let memory = self.free_memory(id, 2 * piece_bytes(share));
+        if memory < piece_bytes(share) || !self.download.is_ready(self.now) {
             return false;
         }
-        let free = self.free_budget(share);
+        let free = self.free_budget(id, share).min(memory);
         let has_budget = free >= piece_bytes(share).min(MIN_BUDGET_BYTES);
         let candidates = self.candidates(id);
         let rare = |c: &Candidate| c.is_origin && !c.silent;
-        if candidates.iter().any(|c| rare(c) && self.ask_lane(c.connection, id, Ask::Rare)) {
+        let ask_rare = Ask::Rare { free: memory };
+        if candidates.iter().any(|c| rare(c) && self.ask_lane(c.connection, id, ask_rare)) {
             return true;
         }
         if !has_budget {
@@ -127,17 +130,30 @@ impl Swarm {
 
     /// How much more of a share may be asked for, besides what a source may choose freely: that waits
     /// for its turn with nothing decided, and says nothing about what others may be asked for.
-    fn free_budget(&self, share: &Share) -> u64 {
+    fn free_budget(&self, id: ShareId, share: &Share) -> u64 {
         let ahead = (self.arrivals.rate(self.now) * AHEAD.as_secs_f64()) as u64;
         let pieces = u64::from(share.geometry().pieces()).max(1);
         let least = MIN_BUDGET_BYTES.max(MIN_BUDGET_PIECES * share.manifest.total() / pieces);
-        let undecided: u64 = self.lanes.values().map(Lane::undecided).sum();
-        let budget = ahead.max(least).min(self.policy.memory_in_flight);
-        budget.saturating_sub(self.in_flight() - undecided)
+        let undecided: u64 = self.lanes.values().map(|lane| lane.undecided(None)).sum();
+        let free = ahead.max(least).saturating_sub(self.in_flight() - undecided);
+        // What other shares wait for must not keep this one from going on, unless they go first.
+        if !self.is_most_urgent(share) {
+            return free;
+        }
+        let undecided: u64 = self.lanes.values().map(|lane| lane.undecided(Some(id))).sum();
+        free.max(least.saturating_sub(self.in_flight_of(id) - undecided))
+    }
+
+    /// Bytes of a share that were asked for and are not yet written.
+    pub(super) fn in_flight_of(&self, id: ShareId) -> u64 {
+        let of_share = (id, PieceIndex(0))..=(id, PieceIndex(u32::MAX));
+        let asked = self.lanes.values().flat_map(|lane| lane.asked.values());
+        asked.filter(|asked| asked.share == id).map(|asked| asked.left).sum::<u64>()
+            + self.unwritten.range(of_share).map(|(_, bytes)| bytes).sum::<u64>()
     }
 
     /// Bytes that were asked for and are not yet written.
-    fn in_flight(&self) -> u64 {
+    pub(super) fn in_flight(&self) -> u64 {
         self.unwritten_bytes
             + self.lanes.values().map(|lane| lane.window.outstanding()).sum::<u64>()
     }
@@ -163,8 +179,9 @@ impl Swarm {
             pick_run(have, closed, availability, geometry, download.start, room, known)
         };
         let picked = match what {
-            Ask::Rare if !may_choose => None,
-            Ask::Rare => {
+            Ask::Rare { .. } if !may_choose => None,
+            Ask::Rare { free } => {
+                let room = room.min(free);
                 download.wanted.closed().find_map(|closed| pick(closed, room)).filter(is_rare)
             }
             Ask::Rarest { skip, free } => {
@@ -202,6 +219,7 @@ impl Swarm {
         }
         let request = RequestId(self.next_request);
         self.next_request = self.next_request.wrapping_add(1);
+        entry.wishes.last_asked = self.next_request;
         let asked = Asked {
             share,
             run,
@@ -266,8 +284,9 @@ impl Download {
 
 impl Lane {
     /// Bytes that were asked for, of which the source has not yet chosen what they will be.
-    fn undecided(&self) -> u64 {
-        self.asked.values().filter(|asked| asked.flexible).map(|asked| asked.left).sum()
+    fn undecided(&self, of: Option<ShareId>) -> u64 {
+        let asked = self.asked.values().filter(|asked| of.is_none_or(|id| asked.share == id));
+        asked.filter(|asked| asked.flexible).map(|asked| asked.left).sum()
     }
 }
 

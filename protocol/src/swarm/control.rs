@@ -1,6 +1,8 @@
 //! The user's controls: what follows when a policy changes, and the commands about single shares.
 //! What is asked of a policy in passing (a cap, a limit) is read from it where it is needed.
 
+use std::cmp::Reverse;
+
 use super::shelf::{Share, State};
 use super::{NoSuchShare, Swarm};
 use crate::event::Withheld;
@@ -17,6 +19,8 @@ pub(super) struct Wishes {
     pub(super) selection: Selection,
     /// How urgently, among several shares.
     pub(super) priority: Priority,
+    /// The last request of it: whoever asked longest ago is next.
+    pub(super) last_asked: u32,
     /// Not for now.
     pub(super) paused: bool,
     /// Whether it may be served.
@@ -30,6 +34,7 @@ impl Default for Wishes {
         Self {
             selection: Selection::all(),
             priority: Priority::Normal,
+            last_asked: 0,
             paused: false,
             serve: true,
             declined: false,
@@ -75,6 +80,49 @@ impl Swarm {
         for id in shares {
             self.start_receiving(id).expect("it is on the shelf");
         }
+    }
+
+    // ---- several shares at once ----
+
+    /// The shares that are being received, in the order in which they may ask: the urgent first, and of
+    /// equals the one whose turn was longest ago.
+    pub(super) fn in_turn(&self, receiving: &[ShareId]) -> Vec<ShareId> {
+        let mut turns = receiving.to_vec();
+        if turns.len() > 1 {
+            turns.sort_by_cached_key(|id| {
+                let wishes = self.shelf.get(id).map(|share| &share.wishes);
+                wishes.map(|wishes| (Reverse(wishes.priority), wishes.last_asked))
+            });
+        }
+        turns
+    }
+
+    /// The shares that take their part of what may be in flight.
+    fn receiving(&self) -> impl Iterator<Item = (ShareId, &Share)> {
+        let shares = self.shelf.iter().map(|(&id, share)| (id, share));
+        shares.filter(|(_, share)| {
+            matches!(share.state, State::Receiving(_)) && self.may_receive(share)
+        })
+    }
+
+    /// Whether no share that is being received is more urgent than this.
+    pub(super) fn is_most_urgent(&self, share: &Share) -> bool {
+        self.receiving().all(|(_, other)| other.wishes.priority <= share.wishes.priority)
+    }
+
+    /// How many bytes more may be in flight of a share. Half of the memory is for whoever comes first,
+    /// the other half is kept for each in equal parts: so one that does not get on, because its disk
+    /// is slow or nobody sends, cannot block the others.
+    pub(super) fn free_memory(&self, id: ShareId, least: u64) -> u64 {
+        let memory = self.policy.memory_in_flight.max(least);
+        let shares: Vec<ShareId> = self.receiving().map(|(id, _)| id).collect();
+        if shares.len() <= 1 {
+            return memory.saturating_sub(self.in_flight());
+        }
+        let kept = (memory / (2 * shares.len() as u64)).max(least / 2);
+        let beyond = |id| self.in_flight_of(id).saturating_sub(kept);
+        let used: u64 = shares.into_iter().map(beyond).sum();
+        kept.saturating_sub(self.in_flight_of(id)).max((memory / 2).saturating_sub(used))
     }
 
     // ---- serving ----

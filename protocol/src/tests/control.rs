@@ -1,7 +1,12 @@
 //! The user's controls, changed while things go on.
 
+use std::cell::Cell;
+use std::rc::Rc;
+
 use crate::event::{Event, ShareState, Waiting, Withheld};
+use crate::io::Channel;
 use crate::manifest::ShareId;
+use crate::message::PeerMessage;
 use crate::piece::FileIndex;
 use crate::policy::{Accept, PeerPolicy, Policy, Priority, Selection, Services, Standing};
 use crate::simulation::{World, data};
@@ -311,4 +316,82 @@ fn a_share_is_served_no_more_once_it_was_sent_often_enough_or_for_long_enough() 
         world.receive(2, share);
         world.until(MINUTE, "received", |w| w.is_complete(2, share));
     }
+}
+
+/// A room where peers 0 and 1 share a file each and peer 2 is to have both.
+fn two_shares(seed: u64, pieces: usize) -> (World, [ShareId; 2]) {
+    let mut world = World::new(seed);
+    for _ in 0..3 {
+        world.add();
+    }
+    let shares = [0, 1].map(|i| world.share(i, &[("file", data(i as u8, pieces * PIECE))]));
+    let seen = |w: &World| shares.iter().all(|&share| w.view(2, share).is_some());
+    world.until(MINUTE, "both are on the shelf", seen);
+    (world, shares)
+}
+
+#[test]
+fn shares_of_one_urgency_come_side_by_side_and_the_urgent_first() {
+    // The receiver's cap is what they compete for.
+    let both = |w: &World, shares: [ShareId; 2]| shares.map(|share| have(w, 2, share) as f64);
+    let (mut world, shares) = two_shares(40, 60);
+    policy(&mut world, 2, |policy| policy.download = Some(2_000_000));
+    shares.iter().for_each(|&share| world.receive(2, share));
+    let half = |w: &World| both(w, shares).iter().sum::<f64>() > (60 * PIECE) as f64;
+    world.until(MINUTE, "half", half);
+    let [a, b] = both(&world, shares);
+    assert!((0.7..1.4).contains(&(a / b)), "{a} and {b}");
+
+    let (mut world, shares) = two_shares(41, 60);
+    policy(&mut world, 2, |policy| policy.download = Some(2_000_000));
+    world.with(2, |swarm, now| swarm.set_priority(now, shares[1], Priority::High)).unwrap();
+    shares.iter().for_each(|&share| world.receive(2, share));
+    world.until(MINUTE, "the urgent one", |w| w.is_complete(2, shares[1]));
+    let [early, _] = both(&world, shares);
+    assert!(early < (15 * PIECE) as f64, "{early} bytes of the other before");
+    world.until(MINUTE, "the other", |w| w.is_complete(2, shares[0]));
+}
+
+#[test]
+fn a_share_that_is_stuck_or_paused_blocks_no_other() {
+    for pause in [false, true] {
+        let (mut world, shares) = two_shares(42, 60);
+        policy(&mut world, 2, |policy| policy.memory_in_flight = 4 << 20);
+        world.net.uplink = 4e6;
+        world.receive(2, shares[0]);
+        world.until(MINUTE, "it has begun", |w| have(w, 2, shares[0]) > 0);
+        if pause {
+            world.with(2, |swarm, now| swarm.pause(now, shares[0])).unwrap();
+        } else {
+            world.mute(0, true);
+        }
+        world.receive(2, shares[1]);
+        // 15.7 MB at 4 MB/s; the silence of the other is noticed only after 15 s.
+        let limit = SECOND * 10;
+        world.until(limit, "the other", |w| w.is_complete(2, shares[1]));
+    }
+}
+
+#[test]
+fn no_more_is_in_flight_than_the_policy_allows_however_many_shares_there_are() {
+    let memory = 8 * PIECE as i64;
+    let (mut world, shares) = two_shares(43, 40);
+    let (flying, peak) = (Rc::new(Cell::new(0)), Rc::new(Cell::new(0)));
+    let (count, most) = (flying, Rc::clone(&peak));
+    world.net.tamper = Some(Box::new(move |from, transmit| {
+        let change = match PeerMessage::decode(&transmit.bytes) {
+            _ if transmit.channel == Channel::Blocks => -(transmit.bytes.len() as i64),
+            Ok(PeerMessage::Request { run, .. }) if from == 2 => {
+                i64::from(run.count) * PIECE as i64
+            }
+            _ => 0,
+        };
+        count.set(count.get() + change);
+        most.set(most.get().max(count.get()));
+    }));
+    policy(&mut world, 2, |policy| policy.memory_in_flight = memory as u64);
+    shares.iter().for_each(|&share| world.receive(2, share));
+    world.until(MINUTE, "both", |w| shares.iter().all(|&share| w.is_complete(2, share)));
+    assert!(peak.get() <= memory, "{} bytes", peak.get());
+    assert!(peak.get() > memory / 2, "{} bytes", peak.get());
 }
