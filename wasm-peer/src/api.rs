@@ -214,6 +214,10 @@ pub enum Waiting {
     Source,
     /// What was asked for has not come for a while.
     Silence,
+    /// You: it is paused.
+    Paused,
+    /// Receiving is switched off.
+    ServiceOff,
 }
 
 /// How much of a share came from one peer.
@@ -326,7 +330,7 @@ export interface ShareInfo {
     directoryCount: number;
     total: number;
     state: "shared" | "available" | "opening" | "receiving" | "finishing" | "complete" | "failed";
-    waiting?: "source" | "silence";
+    waiting?: "source" | "silence" | "paused" | "serviceOff";
     error?: string;
     saved: boolean;
     have: number;

@@ -71,7 +71,7 @@ enum Input {
     Channel { connection: ConnectionId, channel: Channel, event: ChannelEvent },
     Signaling(SignalingEvent),
     Storage(StorageResponse),
-    Saved { share: ShareId, result: Result<(), String> },
+    Saved { share: ShareId, written: save::Written, result: Result<(), String> },
     Available(Option<u64>),
     Wake,
 }
@@ -106,6 +106,7 @@ struct Driver {
 #[derive(Default)]
 struct Received {
     directory: Option<FileSystemDirectoryHandle>,
+    written: save::Written,
     saved: bool,
     error: Option<String>,
 }
@@ -243,8 +244,9 @@ impl Driver {
             }
             Input::Signaling(event) => self.handle_signaling(now, event),
             Input::Storage(response) => self.swarm.handle_storage(now, response),
-            Input::Saved { share, result } => {
+            Input::Saved { share, written, result } => {
                 let received = self.received.entry(share).or_default();
+                received.written = written;
                 received.saved = result.is_ok();
                 received.error = result.err();
                 if let Some(message) = &received.error {
@@ -610,12 +612,13 @@ impl Driver {
 
     /// Writes a complete share into the directory that was picked for it, if one was.
     fn write_out(&self, share: ShareId) {
-        let directory = self.received.get(&share).and_then(|it| it.directory.clone());
+        let Some(received) = self.received.get(&share) else { return };
+        let (directory, mut written) = (received.directory.clone(), received.written.clone());
         if let (Some(directory), Some(finished)) = (directory, self.storage.finished(share)) {
             let worker = self.worker.clone();
             spawn_local(async move {
-                let result = save::into_directory(&finished, &directory).await;
-                worker.handle(Input::Saved { share, result });
+                let result = save::into_directory(&finished, &directory, &mut written).await;
+                worker.handle(Input::Saved { share, written, result });
             });
         }
     }

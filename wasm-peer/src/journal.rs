@@ -1,32 +1,47 @@
-//! What is kept beside the pieces of a share, as bytes: the journal of committed pieces and the hash
-//! batches that prove them. Both only grow; a record that a crash cut short ends the reading.
+//! What is kept beside the pieces of a share, as bytes: the journal of where files have room, which
+//! pieces are committed and which files are finished; and the hash batches that prove the pieces. Both
+//! only grow; a record that a crash cut short ends the reading.
 
 use protocol::manifest::HashBatch;
-use protocol::piece::PieceIndex;
+use protocol::piece::{FileIndex, PieceIndex};
 
-/// In place of a piece: the share is finished.
-const FINISHED: u32 = u32::MAX;
+use crate::layout::MAX_PARTS;
+
 const RECORD_BYTES: usize = 12;
+/// The first field of a record holds its kind in two bits, and a piece or file in the others.
+const KIND_SHIFT: u32 = 30;
+const PIECE: u32 = 0;
+const ROOM: u32 = 1;
+const FINISHED: u32 = 2;
+/// Of a piece's field these bits are the piece; those above, its part.
+const PIECE_BITS: u32 = 18;
 
 /// What a journal says.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Journal {
-    /// Committed pieces with the CRC-32 of their bytes.
-    pub(crate) pieces: Vec<(PieceIndex, u32)>,
-    /// Whether the share was finished.
-    pub(crate) finished: bool,
+    /// Which files got room in which part, in this order.
+    pub(crate) rooms: Vec<(FileIndex, usize)>,
+    /// Committed pieces with their part and the CRC-32 of their bytes.
+    pub(crate) pieces: Vec<(PieceIndex, usize, u32)>,
+    /// The files that were finished.
+    pub(crate) finished: Vec<FileIndex>,
     /// Bytes that were whole records; the next is to be written there.
     pub(crate) length: usize,
 }
 
-/// The record of a committed piece.
-pub(crate) fn piece(piece: PieceIndex, crc32: u32) -> [u8; RECORD_BYTES] {
-    record(piece.0, crc32)
+/// The record of a file that gets room at the end of a part.
+pub(crate) fn room(file: FileIndex, part: usize) -> [u8; RECORD_BYTES] {
+    record(ROOM << KIND_SHIFT | file.0, part as u32)
 }
 
-/// The record that says that a share is finished.
-pub(crate) fn finished() -> [u8; RECORD_BYTES] {
-    record(FINISHED, 0)
+/// The record of a piece that is committed.
+pub(crate) fn piece(piece: PieceIndex, part: usize, crc32: u32) -> [u8; RECORD_BYTES] {
+    record(PIECE << KIND_SHIFT | (part as u32) << PIECE_BITS | piece.0, crc32)
+}
+
+/// The record that says that a file is finished.
+pub(crate) fn finished(file: FileIndex) -> [u8; RECORD_BYTES] {
+    record(FINISHED << KIND_SHIFT | file.0, 0)
 }
 
 /// Reads a journal as far as its records are whole.
@@ -34,14 +49,21 @@ pub(crate) fn read(bytes: &[u8]) -> Journal {
     let mut journal = Journal::default();
     for chunk in bytes.chunks_exact(RECORD_BYTES) {
         let field = |at: usize| u32::from_le_bytes(std::array::from_fn(|i| chunk[at + i]));
-        let (index, crc32) = (field(0), field(4));
-        if chunk != record(index, crc32) {
+        let (first, second) = (field(0), field(4));
+        let number = first & !(3 << KIND_SHIFT);
+        if chunk != record(first, second) {
             break;
         }
-        if index == FINISHED {
-            journal.finished = true;
-        } else {
-            journal.pieces.push((PieceIndex(index), crc32));
+        match first >> KIND_SHIFT {
+            PIECE => {
+                let piece = PieceIndex(number & ((1 << PIECE_BITS) - 1));
+                journal.pieces.push((piece, (number >> PIECE_BITS) as usize, second));
+            }
+            ROOM if (second as usize) < MAX_PARTS => {
+                journal.rooms.push((FileIndex(number), second as usize));
+            }
+            FINISHED => journal.finished.push(FileIndex(number)),
+            _ => break,
         }
         journal.length += RECORD_BYTES;
     }
@@ -99,11 +121,19 @@ mod tests {
 
     #[test]
     fn a_journal_cut_or_damaged_anywhere_tells_only_what_was_whole() {
-        let records = [piece(PieceIndex(7), 99), piece(PieceIndex(0), 0), finished()].concat();
+        let last = PieceIndex(protocol::piece::MAX_PIECES - 1);
+        let records = [
+            room(FileIndex(3), 4095),
+            piece(last, 4095, 99),
+            piece(PieceIndex(0), 0, 0),
+            finished(FileIndex(3)),
+        ];
+        let records = records.concat();
         let whole = read(&records);
-        assert_eq!(whole.pieces, [(PieceIndex(7), 99), (PieceIndex(0), 0)]);
-        assert!(whole.finished);
-        assert_eq!(whole.length, 36);
+        assert_eq!(whole.rooms, [(FileIndex(3), 4095)]);
+        assert_eq!(whole.pieces, [(last, 4095, 99), (PieceIndex(0), 0, 0)]);
+        assert_eq!(whole.finished, [FileIndex(3)]);
+        assert_eq!(whole.length, 48);
         for cut in 0..records.len() {
             assert_eq!(read(&records[..cut]).length, cut / 12 * 12);
             let mut damaged = records.clone();

@@ -7,6 +7,7 @@
 //!     stats.rs     certificates, paths    wire.rs   channel.rs   data channels, transferred
 //!     forward.rs   channels that stay              signaling.rs  WebSocket
 //!                                                  storage.rs    received shares on disk
+//!                                                    layout.rs   where their pieces lie
 //!                                                  source.rs     files that are shared
 //!                                                  save.rs       complete shares on their way out
 //! ```
@@ -28,6 +29,7 @@ mod connection;
 mod forward;
 mod journal;
 mod lane;
+mod layout;
 mod opfs;
 mod profile;
 mod save;

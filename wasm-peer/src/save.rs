@@ -1,11 +1,11 @@
-//! Finished shares on their way out: as a blob for a download, or as files in a picked directory.
+//! Finished files on their way out: as a blob for a download, or as files in a picked directory.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use js_sys::{Array, Uint8Array};
 use protocol::manifest::{Entry, EntryKind};
 use protocol::names::safe_component;
-use protocol::piece::{FileIndex, Geometry};
+use protocol::piece::FileIndex;
 use serde::{Deserialize, Serialize};
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
@@ -16,7 +16,7 @@ use web_sys::{
 
 use crate::storage::Finished;
 use crate::zip::{Content, Member, ZipWriter};
-use crate::{error, opfs, source};
+use crate::{error, opfs};
 
 /// A blob with the name it should be saved under.
 #[derive(Serialize, Deserialize)]
@@ -26,17 +26,21 @@ pub(crate) struct SaveableBlob {
     name: String,
 }
 
-/// One file as it is, anything else as a ZIP. Made of slices: nothing is read.
+/// One file as it is, anything else as a ZIP; empty directories only with all files. Made of slices:
+/// nothing is read.
 pub(crate) fn saveable(finished: &Finished) -> Result<SaveableBlob, JsValue> {
     let manifest = &finished.manifest;
     let title = manifest.title();
     let title = safe_component(&title);
-    if let [entry] = manifest.entries()
-        && let EntryKind::File { size } = entry.kind
-        && entry.path.components().count() == 1
-    {
-        let blob = source::slice(&finished.payload, 0, size)?;
-        return Ok(SaveableBlob { blob, name: title.into_owned() });
+    let alone = finished.files.len() == 1
+        && match manifest.entries() {
+            [entry] => entry.path.components().count() == 1,
+            _ => !finished.is_whole(),
+        };
+    if let (Some(&file), true) = (finished.files.first(), alone) {
+        let name = manifest.file(file).path.components().last().unwrap_or_default();
+        let name = safe_component(name).into_owned();
+        return Ok(SaveableBlob { blob: finished.file(file)?, name });
     }
     let parts = Array::new();
     let mut zip = ZipWriter::default();
@@ -48,14 +52,15 @@ pub(crate) fn saveable(finished: &Finished) -> Result<SaveableBlob, JsValue> {
         let mut numbers = (0..).map(|i| numbered(&path, i));
         let path = numbers.find(|path| !taken.contains(path)).unwrap_or_default();
         let (content, bytes) = match entry.kind {
+            EntryKind::Directory if !finished.is_whole() => continue,
             EntryKind::Directory => (Content::Directory, None),
             EntryKind::File { size } => {
                 let (file, _) =
                     files.next().expect("every entry that is a file is among the files");
-                let crc32 = crc32(manifest.geometry(), file, &finished.crcs);
-                let offset = manifest.geometry().payload_offset(file);
-                let bytes = source::slice(&finished.payload, offset, size)?;
-                (Content::File { size, crc32 }, Some(bytes))
+                if !finished.files.contains(&file) {
+                    continue;
+                }
+                (Content::File { size, crc32: finished.crc32(file) }, Some(finished.file(file)?))
             }
         };
         let header = zip.member(&Member { path: &path, content, modified_ms: entry.modified_ms });
@@ -72,33 +77,44 @@ pub(crate) fn saveable(finished: &Finished) -> Result<SaveableBlob, JsValue> {
     Ok(SaveableBlob { blob, name: format!("{title}.zip") })
 }
 
-/// Writes all files and directories into a picked directory. What is there already is kept: the new
-/// gets another name. An error is a sentence that names the first path that could not be written.
+/// What was written into a picked directory so far.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Written {
+    files: BTreeSet<FileIndex>,
+    /// What the outermost folders of the share are called there.
+    tops: BTreeMap<String, String>,
+}
+
+/// Writes finished files into a picked directory, and with the last of all the empty directories. What
+/// is there already is kept: the new gets another name. An error is a sentence that names the first path
+/// that could not be written.
 pub(crate) async fn into_directory(
     finished: &Finished,
     directory: &FileSystemDirectoryHandle,
+    written: &mut Written,
 ) -> Result<(), String> {
     let mut files = finished.manifest.files();
-    let mut place = Place { root: directory.clone(), top: None, parent: None };
+    let mut place = Place { root: directory.clone(), tops: &mut written.tops, parent: None };
     for entry in finished.manifest.entries() {
-        let bytes = match entry.kind {
+        let file = match entry.kind {
+            EntryKind::Directory if !finished.is_whole() => continue,
             EntryKind::Directory => None,
-            EntryKind::File { size } => {
-                let (file, _) =
-                    files.next().expect("every entry that is a file is among the files");
-                Some((finished.manifest.geometry().payload_offset(file), size))
-            }
+            EntryKind::File { .. } => files.next().map(|(file, _)| file),
         };
+        if file.is_some_and(|f| !finished.files.contains(&f) || written.files.contains(&f)) {
+            continue;
+        }
         // One after the other: several at once take as long.
-        let written = async {
+        let write = async {
             let handle = place.make(entry).await?;
-            let (Some(handle), Some((offset, size))) = (handle, bytes) else { return Ok(()) };
-            write_file(&handle, &source::slice(&finished.payload, offset, size)?).await
+            let (Some(handle), Some(file)) = (handle, file) else { return Ok(()) };
+            write_file(&handle, &finished.file(file)?).await
         };
-        let written: Result<(), JsValue> = written.await;
-        written.map_err(|thrown| {
+        let done: Result<(), JsValue> = write.await;
+        done.map_err(|thrown| {
             format!("could not write {}: {}", entry.path, error::message(&thrown))
         })?;
+        written.files.extend(file);
     }
     Ok(())
 }
@@ -106,8 +122,8 @@ pub(crate) async fn into_directory(
 /// Where in a picked directory the next entry goes. Entries of one folder follow each other.
 struct Place<'a> {
     root: FileSystemDirectoryHandle,
-    /// The outermost folder of the last entry, and what it is called here.
-    top: Option<(&'a str, String)>,
+    /// What outermost folders are called here.
+    tops: &'a mut BTreeMap<String, String>,
     /// The folder of the last entry.
     parent: Option<(&'a str, FileSystemDirectoryHandle)>,
 }
@@ -138,12 +154,12 @@ impl<'a> Place<'a> {
             return Ok(handle);
         }
         let (top, inner) = path.split_once('/').unwrap_or((path, ""));
-        let given = match &self.top {
-            Some((of, given)) if *of == top => given.clone(),
-            _ => free_name(&self.root, &safe_component(top)).await?,
+        let given = match self.tops.get(top) {
+            Some(given) => given.clone(),
+            None => free_name(&self.root, &safe_component(top)).await?,
         };
         handle = opfs::directory(&handle, &given, true).await?;
-        self.top = Some((top, given));
+        self.tops.insert(top.to_owned(), given);
         for name in inner.split('/').filter(|name| !name.is_empty()) {
             handle = opfs::directory(&handle, &safe_component(name), true).await?;
         }
@@ -196,42 +212,9 @@ fn numbered(path: &str, number: u32) -> String {
     format!("{stem} ({number}){extension}")
 }
 
-/// The CRC-32 of a file from those of its pieces.
-fn crc32(geometry: &Geometry, file: FileIndex, crcs: &[u32]) -> u32 {
-    let mut whole = crc32fast::Hasher::new();
-    for piece in geometry.pieces_of(file) {
-        let crc32 = crcs.get(piece.0 as usize).copied().unwrap_or(0);
-        let length = u64::from(geometry.length(piece));
-        whole.combine(&crc32fast::Hasher::new_with_initial_len(crc32, length));
-    }
-    whole.finalize()
-}
-
 #[cfg(test)]
 mod tests {
-    use protocol::piece::MIN_PIECE_SIZE;
-
     use super::*;
-
-    #[test]
-    fn the_checksum_of_a_file_is_made_of_those_of_its_pieces() {
-        let data: Vec<u8> = (0..600_000u32).map(|i| ((i * 7) >> 3) as u8).collect();
-        let sizes = [5, 0, 599_995];
-        let geometry = Geometry::new(MIN_PIECE_SIZE, sizes).unwrap();
-        let crcs: Vec<u32> = (0..geometry.pieces())
-            .map(|i| {
-                let span = geometry.span(protocol::piece::PieceIndex(i)).unwrap();
-                let start = span.payload_offset as usize;
-                crc32fast::hash(&data[start..start + span.length as usize])
-            })
-            .collect();
-        let mut start = 0;
-        for (i, size) in (0..).zip(sizes) {
-            let bytes = &data[start..start + size as usize];
-            assert_eq!(crc32(&geometry, FileIndex(i), &crcs), crc32fast::hash(bytes));
-            start += size as usize;
-        }
-    }
 
     #[test]
     fn numbers_go_before_the_extension() {

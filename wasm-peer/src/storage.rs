@@ -2,21 +2,23 @@
 //!
 //! ```text
 //! <store>/<share>/manifest    signature and manifest, as they travel
-//! <store>/<share>/payload     all files laid end to end; names never touch the file system
+//! <store>/<share>/payload0    the files that were wanted first, end to end; payload1 and so on are
+//!                             those that were wanted later (layout.rs)
 //! <store>/<share>/hashes      hash batches     (journal.rs)
 //! <store>/<share>/journal     committed pieces (journal.rs)
 //! ```
 //!
 //! A commit makes the payload durable before it adds to the journal, so that after a crash at any
-//! point the journal claims nothing that is not there. While a share is received its payload is open
-//! for writing in place; once finished it is a `Blob`, read and saved by slices. Without a file system
-//! every piece is a blob of its own, which the browser keeps where it sees fit.
+//! point the journal claims nothing that is not there. While files are received their payload is open
+//! for writing in place; once they are finished it is a `Blob`, read and saved by slices, and never
+//! written to again. Without a file system every piece is a blob of its own, which the browser keeps
+//! where it sees fit.
 //!
 //! Each share has a task that carries out its requests in order. Files that *we* share are
 //! [`crate::source`]'s, saving is [`crate::save`]'s.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -26,15 +28,16 @@ use js_sys::{Array, Uint8Array};
 use protocol::bitfield::Bitfield;
 use protocol::io::{Kept, StorageError, StorageRequest, StorageResponse};
 use protocol::manifest::{HashBatch, Manifest, ShareId, SignedManifest};
-use protocol::piece::{PieceIndex, Span};
+use protocol::piece::{FileIndex, Geometry, PieceIndex, Span};
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::spawn_local;
 use web_sys::{Blob, FileSystemDirectoryHandle};
 
+use crate::layout::{Layout, MAX_PARTS, Slice};
 use crate::opfs::{self, SyncFile};
 use crate::profile::Store;
 use crate::source::{Reader, Respond};
-use crate::{error, journal};
+use crate::{error, journal, source};
 
 const MANIFEST: &str = "manifest";
 const PAYLOAD: &str = "payload";
@@ -48,14 +51,48 @@ pub(crate) struct Storage {
     tasks: BTreeMap<ShareId, mpsc::UnboundedSender<StorageRequest>>,
 }
 
-/// A finished share.
+/// The finished files of a share.
 pub(crate) struct Finished {
-    /// What it consists of.
+    /// What the share consists of.
     pub(crate) manifest: Arc<Manifest>,
-    /// All files laid end to end.
-    pub(crate) payload: Blob,
-    /// The CRC-32 of each piece.
-    pub(crate) crcs: Vec<u32>,
+    /// Its files that are finished.
+    pub(crate) files: BTreeSet<FileIndex>,
+    layout: Layout,
+    parts: Vec<Blob>,
+    crcs: Vec<u32>,
+}
+
+impl Finished {
+    /// Whether these are all files of the share.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.files.len() == self.manifest.files().len()
+    }
+
+    /// A finished file; nothing is read.
+    pub(crate) fn file(&self, file: FileIndex) -> Result<Blob, JsValue> {
+        let geometry = self.manifest.geometry();
+        let slices = self.layout.file(geometry, file).unwrap_or_default();
+        let slice = |it: &Slice| match self.parts.get(it.part) {
+            Some(part) => source::slice(part, it.offset, it.length),
+            None => Err(error::to_js("a part of the share is gone")),
+        };
+        match slices.as_slice() {
+            [one] => slice(one),
+            several => {
+                let parts = Array::new();
+                for it in several {
+                    let blob = slice(it)?;
+                    parts.push(&blob);
+                }
+                Blob::new_with_blob_sequence(&parts)
+            }
+        }
+    }
+
+    /// The CRC-32 of a finished file, from those of its pieces.
+    pub(crate) fn crc32(&self, file: FileIndex) -> u32 {
+        crc32(self.manifest.geometry(), file, &self.crcs)
+    }
 }
 
 struct Shared {
@@ -71,21 +108,27 @@ struct OpenShare {
     manifest: Arc<Manifest>,
     /// The CRC-32 of each piece that was written.
     crcs: Vec<u32>,
-    payload: Payload,
+    layout: Layout,
+    /// Parts that nothing is written to any more. On disk there may be one more, which is open.
+    closed: Vec<Blob>,
+    finished: BTreeSet<FileIndex>,
+    medium: Medium,
 }
 
-enum Payload {
+enum Medium {
     Disk(Disk),
-    /// Pieces by their offset in the payload.
-    Memory(BTreeMap<u64, Blob>),
-    Finished(Rc<Finished>),
+    /// Pieces of files that are not finished.
+    Memory(BTreeMap<PieceIndex, Blob>),
 }
 
 struct Disk {
     directory: FileSystemDirectoryHandle,
-    payload: SyncFile,
+    /// The last part, if it is open.
+    payload: Option<SyncFile>,
     hashes: Log,
     journal: Log,
+    /// Records of room that was made, to be written before the pieces that are there.
+    rooms: Vec<u8>,
 }
 
 /// A file that only grows.
@@ -144,14 +187,15 @@ impl Shared {
                         Err(error) => StorageResponse::Read { read, result: Err(error) },
                     }
                 }
-                StorageRequest::Open { manifest, signed, .. } => {
+                StorageRequest::Open { manifest, signed, files, .. } => {
                     // What may be open from before must let go of its files first.
                     drop(open.take());
-                    let result = match OpenShare::open(self.store.as_ref(), manifest, &signed).await
-                    {
+                    let opened =
+                        OpenShare::open(self.store.as_ref(), manifest, &signed, &files).await;
+                    let result = match opened {
                         Ok((opened, kept)) => {
-                            if let Payload::Finished(finished) = &opened.payload {
-                                self.finished.borrow_mut().insert(share, finished.clone());
+                            if !opened.finished.is_empty() {
+                                self.finished.borrow_mut().insert(share, opened.told());
                             }
                             open = Some(opened);
                             Ok(kept)
@@ -161,8 +205,10 @@ impl Shared {
                     StorageResponse::Opened { share, result }
                 }
                 StorageRequest::Write { piece, span, bytes, .. } => {
-                    let write = |it: &mut OpenShare| it.write(piece, span, &bytes);
-                    let result = open.as_mut().ok_or_else(not_open).and_then(write);
+                    let result = match open.as_mut().ok_or_else(not_open) {
+                        Ok(it) => it.write(piece, span, &bytes).await,
+                        Err(error) => Err(error),
+                    };
                     StorageResponse::Written { share, piece, result }
                 }
                 StorageRequest::Commit { pieces, batches, .. } => {
@@ -170,9 +216,9 @@ impl Shared {
                     let result = open.as_mut().ok_or_else(not_open).and_then(commit);
                     StorageResponse::Committed { share, result }
                 }
-                StorageRequest::Finish { .. } => {
+                StorageRequest::Finish { files, .. } => {
                     let result = match open.as_mut().ok_or_else(not_open) {
-                        Ok(it) => it.finish().await,
+                        Ok(it) => it.finish(&files).await.map(|()| it.told()),
                         Err(error) => Err(error),
                     };
                     if let Ok(finished) = &result {
@@ -181,10 +227,9 @@ impl Shared {
                     StorageResponse::Finished { share, result: result.map(drop) }
                 }
                 StorageRequest::Close { discard, .. } => {
-                    let was_finished =
-                        open.take().is_some_and(|it| matches!(it.payload, Payload::Finished(_)));
+                    let keeps = open.take().is_some_and(|it| !it.finished.is_empty());
                     if discard
-                        && !was_finished
+                        && !keeps
                         && let Some(store) = &self.store
                     {
                         // What cannot be removed now goes with the store.
@@ -205,18 +250,25 @@ enum Bytes {
 }
 
 impl OpenShare {
+    /// Opens a store, or makes one; makes room for `files`.
     async fn open(
         store: Option<&Store>,
         manifest: Arc<Manifest>,
         signed: &SignedManifest,
+        files: &[FileIndex],
     ) -> Result<(Self, Kept), StorageError> {
         let pieces = manifest.geometry().pieces();
-        let mut crcs = vec![0; pieces as usize];
         let mut kept =
             Kept { pieces: Bitfield::new(pieces), batches: Vec::new(), finished: Vec::new() };
-        let Some(store) = store else {
-            return Ok((Self { manifest, crcs, payload: Payload::Memory(BTreeMap::new()) }, kept));
+        let mut this = Self {
+            manifest,
+            crcs: vec![0; pieces as usize],
+            layout: Layout::default(),
+            closed: Vec::new(),
+            finished: BTreeSet::new(),
+            medium: Medium::Memory(BTreeMap::new()),
         };
+        let Some(store) = store else { return Ok((this, kept)) };
         let thrown = |thrown: JsValue| error::storage(&thrown);
         let name = signed.share().to_string();
         let directory = opfs::directory(&store.directory, &name, true).await.map_err(thrown)?;
@@ -224,68 +276,144 @@ impl OpenShare {
         let journal = read_all(&directory, JOURNAL).await.map_err(thrown)?;
         let hashes = read_all(&directory, HASHES).await.map_err(thrown)?;
         let journal = journal::read(&journal);
-        let (batches, hashes_length) = journal::read_batches(&hashes);
-        kept.batches = batches;
-        for &(piece, crc32) in &journal.pieces {
-            if kept.pieces.insert(piece) {
-                crcs[piece.0 as usize] = crc32;
-            }
+        let hashes_length;
+        (kept.batches, hashes_length) = journal::read_batches(&hashes);
+        this.recall(&journal);
+        let payload = this.open_parts(&directory).await?;
+        this.check(payload.as_ref()).await;
+        for piece in this.layout.pieces() {
+            kept.pieces.insert(piece);
         }
-        if journal.finished && kept.pieces.is_full() {
-            let payload = opfs::file(&directory, PAYLOAD, false).await.map_err(thrown)?;
-            let payload = opfs::snapshot(&payload).await.map_err(thrown)?;
-            if payload.size() as u64 == manifest.total() {
-                let finished =
-                    Finished { manifest: manifest.clone(), payload: payload.into(), crcs };
-                let payload = Payload::Finished(Rc::new(finished));
-                kept.finished = manifest.files().map(|(file, _)| file).collect();
-                return Ok((Self { manifest, crcs: Vec::new(), payload }, kept));
-            }
-        }
-
-        let payload = SyncFile::open(&directory, PAYLOAD).await.map_err(thrown)?;
-        // Its full length at once: a full disk shows now, and no write has to make room.
-        payload.set_length(manifest.total())?;
-        for piece in kept.pieces.clone().iter() {
-            let span = manifest.geometry().span(piece);
-            let bytes = span.and_then(|span| payload.read(span.payload_offset, span.length).ok());
-            if bytes.is_none_or(|bytes| crc32fast::hash(&bytes) != crcs[piece.0 as usize]) {
-                kept.pieces.remove(piece);
-            }
-        }
-        let disk = Disk {
+        kept.finished = this.finished.iter().copied().collect();
+        write_all(&directory, MANIFEST, &signed.to_bytes()).await?;
+        this.medium = Medium::Disk(Disk {
             payload,
             hashes: Log::open(&directory, HASHES, hashes_length).await?,
             journal: Log::open(&directory, JOURNAL, journal.length).await?,
+            rooms: Vec::new(),
             directory,
-        };
-        write_all(&disk.directory, MANIFEST, &signed.to_bytes()).await?;
-        Ok((Self { manifest, crcs, payload: Payload::Disk(disk) }, kept))
+        });
+        // For all at once: a full disk shows now, and no write has to make room.
+        let missing: Vec<FileIndex> =
+            files.iter().copied().filter(|file| !this.finished.contains(file)).collect();
+        if !missing.is_empty() {
+            this.make_room(&missing).await?;
+        }
+        Ok((this, kept))
+    }
+
+    /// Takes in what the journal says, as far as it fits the share.
+    fn recall(&mut self, journal: &journal::Journal) {
+        let geometry = self.manifest.geometry();
+        for &(file, part) in journal.rooms.iter().filter(|(file, _)| file.0 < geometry.files()) {
+            self.layout.make_room(part, file, geometry.file_size(file));
+        }
+        for &(piece, part, crc32) in &journal.pieces {
+            if let Some(known) = self.crcs.get_mut(piece.0 as usize) {
+                *known = crc32;
+                self.layout.put(piece, part);
+            }
+        }
+        let finished = journal.finished.iter().copied();
+        self.finished = finished.filter(|file| file.0 < geometry.files()).collect();
+    }
+
+    /// Opens the parts: the last for writing, unless a file in it is finished.
+    async fn open_parts(
+        &mut self,
+        directory: &FileSystemDirectoryHandle,
+    ) -> Result<Option<SyncFile>, StorageError> {
+        let thrown = |thrown: JsValue| error::storage(&thrown);
+        for part in 0..self.layout.parts() {
+            let is_last = part + 1 == self.layout.parts();
+            if is_last && !self.layout.files(part).any(|file| self.finished.contains(&file)) {
+                let payload = SyncFile::open(directory, &payload_name(part)).await;
+                let payload = payload.map_err(thrown)?;
+                payload.set_length(self.layout.length(part))?;
+                return Ok(Some(payload));
+            }
+            self.closed.push(closed_part(directory, part).await.map_err(thrown)?);
+        }
+        Ok(None)
+    }
+
+    /// Forgets pieces that are not what was committed, and with them the finished files they are of.
+    /// What a finished file holds was compared when it was written; here its length is.
+    async fn check(&mut self, payload: Option<&SyncFile>) {
+        let geometry = self.manifest.geometry().clone();
+        let pieces: Vec<PieceIndex> = self.layout.pieces().collect();
+        for piece in pieces {
+            let finished =
+                geometry.span(piece).is_some_and(|span| self.finished.contains(&span.file));
+            let holds = match self.layout.place(&geometry, piece) {
+                Some(place) if finished => self
+                    .closed
+                    .get(place.part)
+                    .is_some_and(|part| part.size() as u64 >= place.offset + place.length),
+                Some(place) => {
+                    let bytes = match (self.closed.get(place.part), payload) {
+                        (Some(part), _) => read_slice(part, place).await.ok(),
+                        (None, Some(payload)) => {
+                            payload.read(place.offset, place.length as u32).ok()
+                        }
+                        (None, None) => None,
+                    };
+                    let crc32 = self.crcs.get(piece.0 as usize).copied();
+                    bytes.is_some_and(|bytes| Some(crc32fast::hash(&bytes)) == crc32)
+                }
+                None => false,
+            };
+            if !holds {
+                self.layout.forget(piece);
+            }
+        }
+        let layout = &self.layout;
+        self.finished.retain(|&file| layout.file(&geometry, file).is_some());
     }
 
     fn read(&mut self, span: Span) -> Result<Bytes, StorageError> {
-        match &self.payload {
-            Payload::Disk(disk) => {
-                disk.payload.read(span.payload_offset, span.length).map(Bytes::Here)
+        let geometry = self.manifest.geometry();
+        let nth = (span.file_offset / geometry.piece_size().bytes()) as u32;
+        let first = geometry.pieces_of(span.file).next().ok_or_else(not_open)?;
+        let piece = PieceIndex(first.0 + nth);
+        if let Medium::Memory(pieces) = &self.medium
+            && let Some(blob) = pieces.get(&piece)
+        {
+            return Ok(Bytes::In(blob.clone(), 0));
+        }
+        let place = self.layout.place(geometry, piece).ok_or_else(not_open)?;
+        match (self.closed.get(place.part), &self.medium) {
+            (Some(part), _) => Ok(Bytes::In(part.clone(), place.offset)),
+            (None, Medium::Disk(Disk { payload: Some(payload), .. })) => {
+                payload.read(place.offset, span.length).map(Bytes::Here)
             }
-            Payload::Memory(pieces) => pieces
-                .get(&span.payload_offset)
-                .map(|piece| Bytes::In(piece.clone(), 0))
-                .ok_or_else(not_open),
-            Payload::Finished(it) => Ok(Bytes::In(it.payload.clone(), span.payload_offset)),
+            (None, _) => Err(not_open()),
         }
     }
 
-    fn write(&mut self, piece: PieceIndex, span: Span, bytes: &[u8]) -> Result<(), StorageError> {
-        match &mut self.payload {
-            Payload::Disk(disk) => disk.payload.write(span.payload_offset, bytes)?,
-            Payload::Memory(pieces) => {
+    async fn write(
+        &mut self,
+        piece: PieceIndex,
+        span: Span,
+        bytes: &[u8],
+    ) -> Result<(), StorageError> {
+        if matches!(self.medium, Medium::Disk(_)) {
+            self.make_room(&[span.file]).await?;
+        }
+        match &mut self.medium {
+            Medium::Disk(disk) => {
+                let payload = disk.payload.as_ref().ok_or_else(not_open)?;
+                let part = self.closed.len();
+                let start = self.layout.start(part, span.file).ok_or_else(not_open)?;
+                payload.write(start + span.file_offset, bytes)?;
+                self.layout.put(piece, part);
+            }
+            Medium::Memory(pieces) => {
                 let parts = Array::of1(&Uint8Array::from(bytes));
                 let blob = Blob::new_with_u8_array_sequence(&parts)
                     .map_err(|thrown| error::storage(&thrown))?;
-                pieces.insert(span.payload_offset, blob);
+                pieces.insert(piece, blob);
             }
-            Payload::Finished(_) => return Err(not_open()),
         }
         if let Some(crc32) = self.crcs.get_mut(piece.0 as usize) {
             *crc32 = crc32fast::hash(bytes);
@@ -293,45 +421,111 @@ impl OpenShare {
         Ok(())
     }
 
+    /// Makes room for files in the part that is open, or in a new one.
+    async fn make_room(&mut self, files: &[FileIndex]) -> Result<(), StorageError> {
+        let Medium::Disk(disk) = &mut self.medium else { return Ok(()) };
+        let part = self.closed.len();
+        if disk.payload.is_none() {
+            if part >= MAX_PARTS {
+                let reason = "files were added too often; receive the share again".to_owned();
+                return Err(StorageError::Other(reason));
+            }
+            let payload = SyncFile::open(&disk.directory, &payload_name(part)).await;
+            disk.payload = Some(payload.map_err(|thrown| error::storage(&thrown))?);
+        }
+        let geometry = self.manifest.geometry();
+        let before = self.layout.length(part);
+        for &file in files {
+            if self.layout.make_room(part, file, geometry.file_size(file)) {
+                disk.rooms.extend(journal::room(file, part));
+            }
+        }
+        let length = self.layout.length(part);
+        match &disk.payload {
+            Some(payload) if length != before => payload.set_length(length),
+            _ => Ok(()),
+        }
+    }
+
     fn commit(&mut self, pieces: &[PieceIndex], batches: &[HashBatch]) -> Result<(), StorageError> {
-        let Payload::Disk(disk) = &mut self.payload else { return Ok(()) };
-        disk.payload.flush()?;
+        let Medium::Disk(disk) = &mut self.medium else { return Ok(()) };
+        if let Some(payload) = &disk.payload {
+            payload.flush()?;
+        }
         // Proofs first: a journaled piece without one would have to be fetched again.
         disk.hashes.append(&batches.iter().flat_map(journal::batch).collect::<Vec<u8>>())?;
-        let crc32 = |piece: PieceIndex| self.crcs.get(piece.0 as usize).copied().unwrap_or(0);
-        let records: Vec<u8> =
-            pieces.iter().flat_map(|&piece| journal::piece(piece, crc32(piece))).collect();
+        let mut records = std::mem::take(&mut disk.rooms);
+        for &piece in pieces {
+            let crc32 = self.crcs.get(piece.0 as usize).copied().unwrap_or(0);
+            let part = self.layout.part(piece).ok_or_else(not_open)?;
+            records.extend(journal::piece(piece, part, crc32));
+        }
         disk.journal.append(&records)
     }
 
-    async fn finish(&mut self) -> Result<Rc<Finished>, StorageError> {
-        let total = self.manifest.total();
-        let payload = match &mut self.payload {
-            Payload::Finished(finished) => return Ok(finished.clone()),
-            Payload::Memory(pieces) => {
-                let parts: Array = pieces.values().collect();
-                Blob::new_with_blob_sequence(&parts).map_err(|thrown| error::storage(&thrown))?
+    /// These files are whole; they are not written to any more.
+    async fn finish(&mut self, files: &[FileIndex]) -> Result<(), StorageError> {
+        let geometry = self.manifest.geometry();
+        let part = self.closed.len();
+        let blob = match &mut self.medium {
+            Medium::Memory(pieces) => {
+                let blobs = Array::new();
+                for &file in files {
+                    self.layout.make_room(part, file, geometry.file_size(file));
+                    for piece in geometry.pieces_of(file) {
+                        let blob = pieces.remove(&piece).ok_or_else(not_open)?;
+                        blobs.push(&blob);
+                        self.layout.put(piece, part);
+                    }
+                }
+                Some(Blob::new_with_blob_sequence(&blobs).map_err(|e| error::storage(&e))?)
             }
-            Payload::Disk(disk) => {
-                disk.payload.flush()?;
-                disk.journal.append(&journal::finished())?;
-                let directory = disk.directory.clone();
-                // Lets go of the files: no write may come after the snapshot.
-                self.payload = Payload::Memory(BTreeMap::new());
-                snapshot(&directory).await.map_err(|thrown| error::storage(&thrown))?
+            Medium::Disk(disk) => {
+                let payload = disk.payload.take();
+                if let Some(payload) = &payload {
+                    payload.flush()?;
+                }
+                let mut records = std::mem::take(&mut disk.rooms);
+                records.extend(files.iter().flat_map(|&file| journal::finished(file)));
+                disk.journal.append(&records)?;
+                match payload {
+                    Some(payload) => {
+                        // Lets go of the file: no write may come after the snapshot.
+                        drop(payload);
+                        let blob = closed_part(&disk.directory, part).await;
+                        Some(blob.map_err(|thrown| error::storage(&thrown))?)
+                    }
+                    None => None,
+                }
             }
         };
-        if payload.size() as u64 != total {
-            return Err(StorageError::Other(format!(
-                "{} bytes were stored instead of {total}; receive it again",
-                payload.size()
-            )));
+        if let Some(blob) = blob {
+            let (size, length) = (blob.size() as u64, self.layout.length(part));
+            if size != length {
+                return Err(StorageError::Other(format!(
+                    "{size} bytes were stored instead of {length}; receive it again"
+                )));
+            }
+            self.closed.push(blob);
         }
-        let crcs = std::mem::take(&mut self.crcs);
-        let finished = Rc::new(Finished { manifest: self.manifest.clone(), payload, crcs });
-        self.payload = Payload::Finished(finished.clone());
-        Ok(finished)
+        self.finished.extend(files);
+        Ok(())
     }
+
+    /// What is finished so far.
+    fn told(&self) -> Rc<Finished> {
+        Rc::new(Finished {
+            manifest: self.manifest.clone(),
+            files: self.finished.clone(),
+            layout: self.layout.clone(),
+            parts: self.closed.clone(),
+            crcs: self.crcs.clone(),
+        })
+    }
+}
+
+async fn read_slice(part: &Blob, place: Slice) -> Result<Vec<u8>, JsValue> {
+    opfs::bytes(&source::slice(part, place.offset, place.length)?).await
 }
 
 impl Log {
@@ -375,12 +569,55 @@ async fn write_all(
     file.flush()
 }
 
-async fn snapshot(directory: &FileSystemDirectoryHandle) -> Result<Blob, JsValue> {
-    let handle = opfs::file(directory, PAYLOAD, false).await?;
+/// A part that is not written to any more.
+async fn closed_part(directory: &FileSystemDirectoryHandle, part: usize) -> Result<Blob, JsValue> {
+    let handle = opfs::file(directory, &payload_name(part), true).await?;
     Ok(opfs::snapshot(&handle).await?.unchecked_into())
+}
+
+fn payload_name(part: usize) -> String {
+    format!("{PAYLOAD}{part}")
+}
+
+/// The CRC-32 of a file from those of its pieces.
+fn crc32(geometry: &Geometry, file: FileIndex, crcs: &[u32]) -> u32 {
+    let mut whole = crc32fast::Hasher::new();
+    for piece in geometry.pieces_of(file) {
+        let crc32 = crcs.get(piece.0 as usize).copied().unwrap_or(0);
+        let length = u64::from(geometry.length(piece));
+        whole.combine(&crc32fast::Hasher::new_with_initial_len(crc32, length));
+    }
+    whole.finalize()
 }
 
 /// The core asks for nothing but open shares, unless it has closed them meanwhile.
 fn not_open() -> StorageError {
     StorageError::Gone("its store is closed".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use protocol::piece::MIN_PIECE_SIZE;
+
+    use super::*;
+
+    #[test]
+    fn the_checksum_of_a_file_is_made_of_those_of_its_pieces() {
+        let data: Vec<u8> = (0..600_000u32).map(|i| ((i * 7) >> 3) as u8).collect();
+        let sizes = [5, 0, 599_995];
+        let geometry = Geometry::new(MIN_PIECE_SIZE, sizes).unwrap();
+        let crcs: Vec<u32> = (0..geometry.pieces())
+            .map(|i| {
+                let span = geometry.span(PieceIndex(i)).unwrap();
+                let start = span.payload_offset as usize;
+                crc32fast::hash(&data[start..start + span.length as usize])
+            })
+            .collect();
+        let mut start = 0;
+        for (i, size) in (0..).zip(sizes) {
+            let bytes = &data[start..start + size as usize];
+            assert_eq!(crc32(&geometry, FileIndex(i), &crcs), crc32fast::hash(bytes));
+            start += size as usize;
+        }
+    }
 }

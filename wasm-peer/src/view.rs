@@ -61,6 +61,8 @@ pub(crate) fn share(
         waiting: waiting.map(|waiting| match waiting {
             Waiting::Source => ApiWaiting::Source,
             Waiting::Silence => ApiWaiting::Silence,
+            Waiting::Paused => ApiWaiting::Paused,
+            Waiting::ServiceOff => ApiWaiting::ServiceOff,
         }),
         error: error.or_else(|| save_error.map(str::to_owned)),
         saved,
