@@ -24,7 +24,7 @@ use webrtc::runtime::{
 
 /// Kernel buffers of each UDP socket. The usual 208 KiB overflow under a 1 MiB SCTP window, and
 /// throughput falls to a tenth; the system may grant less than this.
-const SOCKET_BUFFER_BYTES: usize = 4 << 20;
+pub(crate) const SOCKET_BUFFER_BYTES: usize = 4 << 20;
 
 /// The library's runtime, except for its UDP sockets.
 #[derive(Debug)]

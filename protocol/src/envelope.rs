@@ -31,6 +31,8 @@ pub const BUCKETS: [usize; 6] = [512, 1024, 2048, 4096, 8192, 16384];
 pub enum Signal {
     /// A session description.
     Description(Description),
+    /// An offer to open one more connection to a peer that is connected already.
+    LaneOffer(String),
     /// A candidate; `None` is the end of candidates.
     Candidate(Option<Candidate>),
 }
@@ -148,12 +150,14 @@ const OFFER: u8 = 0;
 const ANSWER: u8 = 1;
 const CANDIDATE: u8 = 2;
 const END_OF_CANDIDATES: u8 = 3;
+const LANE_OFFER: u8 = 6;
 
 fn encode(signal: &Signal) -> Vec<u8> {
     let mut w = Writer::new();
     match signal {
         Signal::Description(Description::Offer(sdp)) => w.u8(OFFER).bytes(sdp.as_bytes()),
         Signal::Description(Description::Answer(sdp)) => w.u8(ANSWER).bytes(sdp.as_bytes()),
+        Signal::LaneOffer(sdp) => w.u8(LANE_OFFER).bytes(sdp.as_bytes()),
         Signal::Candidate(None) => w.u8(END_OF_CANDIDATES),
         Signal::Candidate(Some(candidate)) => {
             let flags = u8::from(candidate.sdp_mid.is_some())
@@ -182,6 +186,7 @@ fn decode(bytes: &[u8]) -> Result<Signal, DecodeError> {
     let signal = match r.u8()? {
         OFFER => Signal::Description(Description::Offer(text(&mut r)?)),
         ANSWER => Signal::Description(Description::Answer(text(&mut r)?)),
+        LANE_OFFER => Signal::LaneOffer(text(&mut r)?),
         END_OF_CANDIDATES => Signal::Candidate(None),
         CANDIDATE => {
             let flags = r.u8()?;
@@ -232,6 +237,7 @@ mod tests {
             Signal::Description(Description::Answer(String::new())),
             candidate(),
             Signal::Candidate(None),
+            Signal::LaneOffer("v=0\r\n".into()),
         ] {
             let opened = open(&key, ROUTE, &sealed(&signal)).unwrap();
             assert_eq!(opened, Opened { sender: device.public(), epoch: 6, sequence: 7, signal });

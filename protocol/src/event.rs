@@ -261,6 +261,8 @@ pub struct PeerView {
     pub is_creator: bool,
     /// How packets to it travel, once known.
     pub path: Option<Path>,
+    /// How many connections there are to it.
+    pub lanes: usize,
     /// Bytes of blocks sent to it.
     pub sent: u64,
     /// Bytes of blocks received from it.

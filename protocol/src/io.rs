@@ -167,6 +167,9 @@ pub enum ConnectionEvent {
 pub struct Opened {
     /// The largest message that may be sent, in bytes (RFC 8841, the smaller of both sides).
     pub max_message_size: usize,
+    /// What our socket holds until we read it, in bytes: more at once is lost. Bounds what may be on its
+    /// way over a long path.
+    pub receive_buffer: usize,
     /// Our certificate, as observed on the connection rather than read from a description.
     pub local_fingerprint: Fingerprint,
     /// Theirs, likewise.

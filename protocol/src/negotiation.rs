@@ -95,6 +95,9 @@ impl Negotiation {
     pub(crate) fn handle_signal(&mut self, signal: Signal) -> Vec<ConnectionRequest> {
         let connection = self.connection;
         match signal {
+            Signal::LaneOffer(sdp) => {
+                self.handle_signal(Signal::Description(Description::Offer(sdp)))
+            }
             Signal::Description(description) => {
                 // Each role has one kind of description to give; the other makes no sense from it.
                 let expected = match self.role {

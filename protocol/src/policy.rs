@@ -18,6 +18,9 @@ pub struct Policy {
     /// The most connections at once; beyond that some are closed, and nobody is let in. 128 unless set:
     /// a page in Chromium can have 495, and each costs memory and a socket.
     pub connections: usize,
+    /// The most connections to any one peer: more than one are made where a long path carries more over
+    /// several. 8 unless set; 1 saves a phone's battery.
+    pub lanes: usize,
     /// The most peers that blocks are sent to at one time; others wait their turn. 8 unless set: a slow
     /// uplink split among many would help nobody soon.
     pub upload_slots: usize,
@@ -140,6 +143,7 @@ impl Default for Policy {
     fn default() -> Self {
         Self {
             connections: 128,
+            lanes: 8,
             upload_slots: 8,
             upload: None,
             download: None,

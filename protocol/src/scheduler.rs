@@ -26,6 +26,8 @@ use crate::time::{Duration, Instant};
 
 /// The least a window allows: two full messages.
 pub(crate) const MIN_WINDOW_BYTES: u64 = 128 << 10;
+/// The least that a window is bounded to: seven connections of this size still fill a long path.
+pub(crate) const MIN_LANE_BYTES: u64 = 96 << 10;
 /// The window of a lane that has not been measured: what keeps a LAN busy between two messages.
 const FIRST_WINDOW_BYTES: u64 = 512 << 10;
 /// The most a window allows: 80 ms at 400 Mbit/s. Also bounds memory, at one window per lane.
@@ -57,6 +59,8 @@ pub(crate) struct Window {
     rates: VecDeque<f64>,
     /// The same, smoothed, to compare lanes by.
     pace: Option<f64>,
+    /// The most that may be on its way.
+    limit: u64,
     /// The shortest response ever: later ones hold our own queue, and following those up would let
     /// the window feed itself.
     shortest: Option<Duration>,
@@ -88,16 +92,27 @@ impl Window {
             granted: INITIAL_CREDIT_BYTES,
             rates: VecDeque::with_capacity(SAMPLES),
             pace: None,
+            limit: MAX_WINDOW_BYTES,
             shortest: None,
         }
     }
 
+    /// Bounds the window from now on, never below [`MIN_LANE_BYTES`].
+    pub(crate) fn set_limit(&mut self, bytes: u64) {
+        self.limit = bytes.clamp(MIN_LANE_BYTES, MAX_WINDOW_BYTES);
+    }
+
+    /// The shortest time from a request to the first block of its answer, once measured.
+    pub(crate) fn response(&self) -> Option<Duration> {
+        self.shortest
+    }
+
     /// Bytes that may be on their way.
     pub(crate) fn size(&self) -> u64 {
-        let Some(response) = self.shortest else { return FIRST_WINDOW_BYTES };
+        let Some(response) = self.shortest else { return FIRST_WINDOW_BYTES.min(self.limit) };
         let best = self.rates.iter().copied().fold(0.0, f64::max);
         let holds = best * response.max(MIN_RESPONSE).as_secs_f64();
-        ((holds * GAIN) as u64).clamp(MIN_WINDOW_BYTES, MAX_WINDOW_BYTES)
+        ((holds * GAIN) as u64).max(MIN_WINDOW_BYTES).min(self.limit)
     }
 
     pub(crate) fn outstanding(&self) -> u64 {

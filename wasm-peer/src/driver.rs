@@ -37,6 +37,10 @@ use crate::storage::Storage;
 use crate::wire::{self, Command, ConnectionReport, ToWindow, ToWorker};
 use crate::{clock, profile, save, view};
 
+/// What a browser's socket holds. Chromium asks for 128 KiB whatever the system would give; page scripts
+/// cannot see or change it.
+const RECEIVE_BUFFER_BYTES: usize = 128 << 10;
+
 /// States are told at most this often.
 const STATE_INTERVAL: Duration = Duration::from_millis(250);
 /// What we are called if nobody says.
@@ -373,6 +377,7 @@ impl Driver {
             ConnectionReport::Secured { max_message_size, local, remote } => {
                 lane.set_secured(Opened {
                     max_message_size: max_message_size as usize,
+                    receive_buffer: RECEIVE_BUFFER_BYTES,
                     local_fingerprint: Fingerprint(local),
                     remote_fingerprint: Fingerprint(remote),
                 })

@@ -39,6 +39,8 @@ pub struct Network {
     /// How much later the answerer's channels open than the offerer's; and the other way round if it is
     /// not [`Role::Answerer`]. What arrives before is lost, as with real libraries.
     pub opens_late: (Role, Duration),
+    /// What a socket is said to hold; nothing is lost here if more comes.
+    pub receive_buffer: usize,
     /// Connections whose ends see certificates that are not each other's.
     pub spliced: bool,
 }
@@ -93,6 +95,7 @@ impl Default for Network {
             signal_delay: Duration::ZERO,
             doubled_signals: 0,
             opens_late: (Role::Answerer, Duration::ZERO),
+            receive_buffer: 4 << 20,
             spliced: false,
         }
     }
@@ -220,6 +223,7 @@ impl World {
             let remote_fingerprint = Fingerprint(if self.net.spliced { middle } else { remote });
             let opened = Opened {
                 max_message_size: 262_144,
+                receive_buffer: self.net.receive_buffer,
                 local_fingerprint: Fingerprint(local),
                 remote_fingerprint,
             };

@@ -231,6 +231,7 @@ impl Swarm {
             first_block: None,
         };
         lane.asked.insert(request, asked);
+        self.watch_lanes();
         self.tell(connection, &PeerMessage::Request { request, share, run, with_hashes, flexible });
         self.grant(connection);
     }

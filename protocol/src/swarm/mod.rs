@@ -10,6 +10,7 @@
 //! | `peers.rs` | the server, members, connections coming and going, who is let in |
 //! | `shelf.rs` | which shares there are, manifests, who has which pieces |
 //! | `ask.rs` | whom to ask for which pieces |
+//! | `lanes.rs` | several connections to one member |
 //! | `near.rs` | near peers before far ones |
 //! | `fetch.rs` | checking what comes, getting it stored |
 //! | `serve.rs` | answering requests, signing hashes |
@@ -19,6 +20,7 @@
 mod ask;
 mod control;
 mod fetch;
+mod lanes;
 mod near;
 mod peers;
 mod serve;
@@ -42,6 +44,7 @@ use crate::rng::Rng;
 use crate::signaling::{IceServer, PeerId, RoomId};
 use crate::time::Instant;
 
+use lanes::Lanes;
 use peers::{Lane, Member, Server};
 use serve::Group;
 use shelf::{PendingManifest, Share};
@@ -83,6 +86,8 @@ pub struct Swarm {
     ice_servers: Vec<IceServer>,
     members: BTreeMap<PeerId, Member>,
     lanes: BTreeMap<ConnectionId, Lane>,
+    /// Lanes besides the main ones: what is tried.
+    extras: Lanes,
     banned: BTreeSet<PublicKey>,
 
     shelf: BTreeMap<ShareId, Share>,
@@ -136,6 +141,7 @@ impl Swarm {
             ice_servers: Vec::new(),
             members: BTreeMap::new(),
             lanes: BTreeMap::new(),
+            extras: Lanes::default(),
             banned: BTreeSet::new(),
             shelf: BTreeMap::new(),
             manifests: BTreeMap::new(),
@@ -281,6 +287,7 @@ impl Swarm {
         self.on_fetch_timeouts();
         self.review_serving();
         self.on_serve_timeouts();
+        self.on_lane_timeouts();
     }
 
     /// Enters the room: the server is asked to introduce us, again and again until it does.
@@ -411,6 +418,7 @@ impl Swarm {
             self.next_manifest_timeout(),
             self.next_fetch_timeout(),
             self.next_serve_timeout(),
+            self.next_lane_timeout(),
             self.next_upload(),
             self.next_review(),
         ]

@@ -51,9 +51,9 @@ impl Near {
 }
 
 impl Lane {
-    /// Whether it does not stay on the LAN, or is not known to.
+    /// Whether it does not stay on the LAN, or is not known to, or takes as long as if it did not.
     pub(super) fn is_far(&self) -> bool {
-        self.path.is_none_or(|path| path.kind != PathKind::Lan)
+        self.path.is_none_or(|path| path.kind != PathKind::Lan) || self.is_long()
     }
 }
 

@@ -7,6 +7,7 @@ use tracing::{debug, trace};
 
 use super::Swarm;
 use super::fetch::Asked;
+use super::lanes::Extra;
 use super::serve::Serving;
 use super::shelf::PeerShare;
 use crate::confirm::{Side, Transcript};
@@ -62,8 +63,11 @@ pub(super) struct Member {
     /// Our role towards it: we offer to those who were here before us.
     role: Role,
     /// The latest attempt to connect; earlier ones are stale.
-    epoch: u64,
+    pub(super) epoch: u64,
+    /// The main connection.
     pub(super) lane: Option<ConnectionId>,
+    /// Further ones.
+    pub(super) extra: Extra,
     /// Attempts since it was last connected, and when to try again.
     attempts: u32,
     retry: Option<Instant>,
@@ -76,6 +80,8 @@ pub(super) struct Member {
 /// One connection to a member: its negotiation, its queues, what was asked and what is served on it.
 pub(super) struct Lane {
     pub(super) peer: PeerId,
+    /// Whether it is one besides the main connection.
+    pub(super) is_extra: bool,
     /// Our own id when the connection was made; the server may have given another since.
     us: PeerId,
     negotiation: Negotiation,
@@ -113,8 +119,18 @@ pub(super) struct Lane {
     pub(super) told: BTreeSet<(ShareId, usize)>,
 }
 
+impl Lane {
+    pub(super) fn role(&self) -> Role {
+        self.negotiation.role()
+    }
+
+    pub(super) fn epoch(&self) -> u64 {
+        self.negotiation.epoch()
+    }
+}
+
 impl Member {
-    fn new(role: Role) -> Self {
+    fn new(now: Instant, role: Role) -> Self {
         Self {
             key: None,
             name: String::new(),
@@ -122,6 +138,7 @@ impl Member {
             role,
             epoch: 0,
             lane: None,
+            extra: Extra::new(now),
             attempts: 0,
             retry: None,
             shares: BTreeMap::new(),
@@ -209,7 +226,8 @@ impl Swarm {
         }
         for id in members.into_iter().filter(|&id| id != peer) {
             let may_connect = self.lanes.len() < MAX_CONNECTIONS;
-            let member = self.members.entry(id).or_insert_with(|| Member::new(Role::Offerer));
+            let now = self.now;
+            let member = self.members.entry(id).or_insert_with(|| Member::new(now, Role::Offerer));
             // Under this id we are the newcomer, whoever offered before.
             member.role = Role::Offerer;
             member.present = true;
@@ -248,7 +266,8 @@ impl Swarm {
         if self.members.len() >= MAX_MEMBERS && !self.members.contains_key(&peer) {
             return None;
         }
-        Some(self.members.entry(peer).or_insert_with(|| Member::new(Role::Answerer)))
+        let now = self.now;
+        Some(self.members.entry(peer).or_insert_with(|| Member::new(now, Role::Answerer)))
     }
 
     fn backoff(&mut self, attempt: u32) -> Duration {
@@ -304,11 +323,14 @@ impl Swarm {
             }
             self.open_lane(from, Role::Answerer, opened.epoch);
         }
-        let Some(connection) = self.members.get(&from).and_then(|member| member.lane) else {
-            return;
+        if matches!(opened.signal, Signal::LaneOffer(_)) {
+            self.on_lane_offer(from, opened.epoch);
+        }
+        let Some(connection) = self.lane_of_epoch(from, opened.epoch) else {
+            return debug!(%from, "refused a stale signal");
         };
         let Some(lane) = self.lanes.get_mut(&connection) else { return };
-        if lane.negotiation.epoch() == opened.epoch && lane.negotiation.is_fresh(opened.sequence) {
+        if lane.negotiation.is_fresh(opened.sequence) {
             self.connections_out.extend(lane.negotiation.handle_signal(opened.signal));
         } else {
             debug!(%from, "refused a stale signal");
@@ -326,11 +348,25 @@ impl Swarm {
     }
 
     fn open_lane(&mut self, peer: PeerId, role: Role, epoch: u64) {
-        let Some(us) = self.peer_id else { return };
+        let connection = self.make_lane(peer, role, epoch);
+        if let Some(member) = self.members.get_mut(&peer) {
+            member.lane = connection;
+        }
+    }
+
+    /// A new connection to a member, main or not.
+    pub(super) fn make_lane(
+        &mut self,
+        peer: PeerId,
+        role: Role,
+        epoch: u64,
+    ) -> Option<ConnectionId> {
+        let us = self.peer_id?;
         let connection = ConnectionId(self.next_connection);
         self.next_connection += 1;
         let lane = Lane {
             peer,
+            is_extra: false,
             us,
             negotiation: Negotiation::new(self.now, connection, role, epoch),
             opened: None,
@@ -354,18 +390,22 @@ impl Swarm {
             told: BTreeSet::new(),
         };
         self.lanes.insert(connection, lane);
-        if let Some(member) = self.members.get_mut(&peer) {
-            member.lane = Some(connection);
-        }
         let ice_servers = self.ice_servers.clone();
         self.connections_out.push_back(ConnectionRequest::Open { connection, role, ice_servers });
+        Some(connection)
     }
 
     pub(super) fn on_connection(&mut self, connection: ConnectionId, event: ConnectionEvent) {
         let Some(lane) = self.lanes.get_mut(&connection) else { return };
         match event {
             ConnectionEvent::LocalDescription(description) => {
-                self.send_signal(connection, &Signal::Description(description));
+                let signal = match description {
+                    Description::Offer(sdp) if lane.is_extra && lane.opened.is_none() => {
+                        Signal::LaneOffer(sdp)
+                    }
+                    other => Signal::Description(other),
+                };
+                self.send_signal(connection, &signal);
             }
             ConnectionEvent::LocalCandidate(candidate) => {
                 self.send_signal(connection, &Signal::Candidate(candidate));
@@ -457,6 +497,10 @@ impl Swarm {
         if let Some(lane) = self.lanes.get_mut(&connection) {
             lane.confirmed = true;
             lane.negotiation.handle_confirmed();
+            if lane.is_extra {
+                self.may_ask = true;
+                return self.confirm(connection);
+            }
         }
         if let Some(member) = self.members.get_mut(&peer) {
             member.name = name;
@@ -482,6 +526,11 @@ impl Swarm {
         self.stop_serving_lane(connection);
         self.release_requests(lane.asked);
         self.drop_unproven(connection);
+        self.may_ask = true;
+        if lane.is_extra {
+            return self.forget_extra(connection, lane.peer, lane.confirmed);
+        }
+        self.close_extras(lane.peer);
         self.forget_holdings(lane.peer);
 
         let wait =
@@ -545,10 +594,12 @@ impl Swarm {
         if let Some(mut member) = self.members.remove(&from) {
             member.present = true;
             member.role = role;
-            self.members.insert(to, member);
-            if let Some(lane) = self.lanes.get_mut(&connection) {
-                lane.peer = to;
+            for lane in member.extra.lanes.iter().chain(&member.lane) {
+                if let Some(lane) = self.lanes.get_mut(lane) {
+                    lane.peer = to;
+                }
             }
+            self.members.insert(to, member);
         }
     }
 
@@ -565,10 +616,12 @@ impl Swarm {
         }
     }
 
-    /// Queues a control message on all confirmed connections.
+    /// Queues a control message for all connected members.
     pub(super) fn tell_all(&mut self, message: &PeerMessage) {
         for connection in self.confirmed_lanes() {
-            self.tell(connection, message);
+            if self.lanes.get(&connection).is_some_and(|lane| !lane.is_extra) {
+                self.tell(connection, message);
+            }
         }
     }
 

@@ -22,6 +22,7 @@ impl Swarm {
             connected: lane.is_some(),
             is_creator: member.key.is_some_and(|key| self.invite.is_creator(&key)),
             path: lane.and_then(|lane| lane.path),
+            lanes: self.confirmed_to(id),
             sent: member.sent,
             received: member.received,
         }

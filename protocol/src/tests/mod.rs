@@ -1,4 +1,5 @@
 //! Whole rooms in the simulated network.
 
 mod control;
+mod lanes;
 mod room;
