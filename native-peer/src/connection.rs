@@ -300,7 +300,7 @@ async fn opened(connection: &dyn PeerConnection) -> Result<Opened, String> {
     let max_message_size = sctp.max_message_size().await.map_err(|e| e.to_string())?;
     Ok(Opened {
         max_message_size: max_message_size.min(MAX_MESSAGE_BYTES) as usize,
-        receive_buffer: SOCKET_BUFFER_BYTES,
+        receive_buffer: crate::sockets::SOCKET_BUFFER_BYTES,
         local_fingerprint,
         remote_fingerprint,
     })
