@@ -147,7 +147,8 @@ pub enum ConnectionRequest {
 pub enum ConnectionEvent {
     /// A description was created and applied on this side.
     LocalDescription(Description),
-    /// A candidate was found; `None` is the end of candidates.
+    /// A candidate was found; `None` is the end of candidates. Comes after the description that it
+    /// belongs to.
     LocalCandidate(Option<Candidate>),
     /// `connectionState` changed.
     State(ConnectionState),

@@ -18,7 +18,7 @@ use crate::manifest::{HashBatch, KnownHashes, ShareId};
 use crate::message::{Block, BlockItem, Instead, PeerMessage, RequestId, Run, decode_blocks};
 use crate::piece::{FileIndex, PieceIndex};
 use crate::rate::Meter;
-use crate::scheduler::{SILENCE, Stamp};
+use crate::scheduler::{LONGEST_SILENCE, SILENCE, Stamp};
 use crate::signaling::PeerId;
 use crate::time::{Duration, Instant};
 use crate::wanted::Wanted;
@@ -368,6 +368,7 @@ impl Swarm {
         }
         let bytes = std::mem::take(&mut asked.buffer);
         asked.done += 1;
+        lane.patience = SILENCE;
         if asked.done == asked.run.count {
             let (stamp, first) = (asked.stamp, asked.first_block.unwrap_or(self.now));
             lane.asked.remove(&block.request);
@@ -669,6 +670,8 @@ impl Swarm {
             let Some(lane) = self.lanes.get_mut(&connection) else { continue };
             debug!(?connection, "does not send what it was asked for");
             lane.silent = true;
+            // Perhaps it is only slow: an uplink can take longer than this for what many asked of it.
+            lane.patience = lane.patience.saturating_mul(2).min(LONGEST_SILENCE);
             lane.heard = now;
             lane.window.reset();
             let requests: Vec<RequestId> = lane.asked.keys().copied().collect();
@@ -718,6 +721,6 @@ impl Swarm {
 impl Lane {
     /// When what was asked for is overdue: nothing came for too long.
     fn silence_ends(&self) -> Option<Instant> {
-        (!self.asked.is_empty()).then(|| self.heard + SILENCE)
+        (!self.asked.is_empty()).then(|| self.heard + self.patience)
     }
 }

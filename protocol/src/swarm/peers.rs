@@ -22,7 +22,7 @@ use crate::manifest::ShareId;
 use crate::message::{INITIAL_CREDIT_BYTES, PEER_VERSION, PeerMessage, RequestId};
 use crate::negotiation::{Negotiation, Overdue};
 use crate::rate::TokenBucket;
-use crate::scheduler::Window;
+use crate::scheduler::{SILENCE, Window};
 use crate::signaling::{ClientMessage, Envelope, PeerId, SIGNALING_VERSION, ServerMessage};
 use crate::time::{Duration, Instant};
 
@@ -102,6 +102,8 @@ pub(super) struct Lane {
     pub(super) heard: Instant,
     /// It did not answer in time; it is asked for one piece at a time until it does.
     pub(super) silent: bool,
+    /// How long it may send nothing of what it was asked for.
+    pub(super) patience: Duration,
     /// Bytes that may still come although they were cancelled.
     pub(super) cancelled: u64,
     /// When it may be asked again to choose what it sends.
@@ -316,7 +318,10 @@ impl Swarm {
         }
         let is_offer = matches!(opened.signal, Signal::Description(Description::Offer(_)));
         let may_connect = may_connect || member.lane.is_some();
-        if is_offer && may_connect && member.role == Role::Answerer && opened.epoch > member.epoch {
+        // A later offer restarts ICE on a connection that we gave up, perhaps under an id that it had
+        // before: an answer from a new connection would be taken for one from the old.
+        let begins = is_offer && opened.sequence == 0;
+        if begins && may_connect && member.role == Role::Answerer && opened.epoch > member.epoch {
             member.epoch = opened.epoch;
             if let Some(old) = member.lane {
                 self.close_lane(old, CloseReason::Replaced, false);
@@ -380,6 +385,7 @@ impl Swarm {
             asked: BTreeMap::new(),
             heard: self.now,
             silent: false,
+            patience: SILENCE,
             cancelled: 0,
             flexible_again: self.now,
             upload: TokenBucket::new(self.now, self.policy.upload_per_peer),

@@ -235,6 +235,16 @@ fn a_silent_peer_loses_its_requests_to_others() {
 }
 
 #[test]
+fn an_uplink_slower_than_anybody_is_patient_still_gets_it_across() {
+    let file = data(24, 40_000);
+    let (mut world, share) = room(24, 6, &file);
+    // What all ask for takes it more than a minute; asked again and again it would never be done.
+    world.net.uplink = 3000.0;
+    (1..6).for_each(|peer| world.receive(peer, share));
+    world.until(MINUTE * 10, "received", |w| (1..6).all(|peer| w.is_complete(peer, share)));
+}
+
+#[test]
 fn caps_hold_to_the_byte_over_time() {
     let file = data(9, 40 * PIECE);
     for (upload, download) in [(Some(1_000_000), None), (None, Some(1_000_000))] {
