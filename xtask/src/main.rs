@@ -101,6 +101,8 @@ Simulate a room in which everybody receives what one shares, and say how long it
   --rtt TIME         round trip (50ms)
   --seed S           another number, another run; the same number, the same run (1)
   --scenario NAME    equal, unequal, late, leavers, liars or sites (equal)
+  --faults COUNT     instead, go through everything that can go wrong in COUNT small rooms,
+                     with seeds from S on
   --connections N    the most connections that each has
   --slots N          the most peers that each sends blocks to at a time
   --cap RATE         what each lets itself send, besides what it can

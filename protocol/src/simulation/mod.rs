@@ -18,10 +18,12 @@
 //! | `server.rs` | the signaling server |
 //! | `disk.rs` | files, stores, and what they must never be told to do |
 //! | `scenario.rs` | rooms that are measured |
+//! | `faults.rs` | rooms in which everything goes wrong |
 //!
 //! Compiled for tests, and with the feature `simulation` for tools.
 
 mod disk;
+pub mod faults;
 mod network;
 mod peer;
 mod pipe;
@@ -276,7 +278,8 @@ impl World {
         self.now = end;
     }
 
-    fn describe(&self) -> String {
+    /// How things stand.
+    pub fn describe(&self) -> String {
         let peers = self.peers.iter().enumerate().map(|(i, peer)| {
             let shares: Vec<_> = peer
                 .swarm
@@ -420,7 +423,8 @@ impl World {
                 self.peers[peer].swarm.handle_storage(clock, response);
             }
             Happening::Wake(..) => {
-                if self.peers[peer].wake != Some(now) {
+                // Another was set for earlier, and this one is of no use any more; or it was frozen.
+                if self.peers[peer].wake.is_none_or(|wake| wake > now) {
                     return false;
                 }
                 self.peers[peer].wake = None;

@@ -1,5 +1,7 @@
 //! Whole rooms in the simulated network.
 
 mod control;
+mod faults;
 mod lanes;
 mod room;
+mod scale;

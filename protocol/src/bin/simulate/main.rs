@@ -8,6 +8,7 @@ mod chart;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use protocol::simulation::faults::go_through;
 use protocol::simulation::scenario::{Kind, Outcome, Setup};
 
 fn main() -> ExitCode {
@@ -25,7 +26,7 @@ fn main() -> ExitCode {
 /// False if somebody ended without the share, or with something else.
 fn simulate(words: &[String]) -> Result<bool, String> {
     let mut setup = Setup::default();
-    let (mut json, mut svg) = (false, None);
+    let (mut json, mut svg, mut faults) = (false, None, None);
     let mut words = words.iter();
     while let Some(word) = words.next() {
         let (name, inline) = match word.split_once('=') {
@@ -50,12 +51,16 @@ fn simulate(words: &[String]) -> Result<bool, String> {
                 let found = Kind::ALL.into_iter().find(|(known, _)| *known == value);
                 setup.kind = found.ok_or_else(|| format!("no scenario {value}"))?.1;
             }
+            "--faults" => faults = Some(number(name, value, 1..=u64::MAX)?),
             "--connections" => setup.policy.connections = number(name, value, 1..=1000)? as usize,
             "--slots" => setup.policy.upload_slots = number(name, value, 1..=1000)? as usize,
             "--cap" => setup.policy.upload = Some(bytes(name, value)? as u64),
             "--svg" => svg = Some(value.to_owned()),
             _ => return Err(format!("not understood: {word}")),
         }
+    }
+    if let Some(count) = faults {
+        return Ok(go_through_faults(setup.seed, count));
     }
     let outcome = setup.run();
     print!("{}", table(&setup, &outcome));
@@ -68,6 +73,25 @@ fn simulate(words: &[String]) -> Result<bool, String> {
         println!("{}", line(&outcome));
     }
     Ok(outcome.stuck == 0 && outcome.corrupt == 0)
+}
+
+/// Rooms in which everything goes wrong, one for each seed; those that end badly say so themselves.
+fn go_through_faults(first: u64, count: u64) -> bool {
+    let mut failed = 0;
+    for seed in first..first.saturating_add(count) {
+        match std::panic::catch_unwind(|| go_through(seed)) {
+            Ok(story) if count == 1 => {
+                println!("{:?}, {:.1} s", story.faults, story.took.as_secs_f64());
+            }
+            Ok(_) => {}
+            Err(_) => {
+                println!("seed {seed} failed");
+                failed += 1;
+            }
+        }
+    }
+    println!("{count} rooms, {failed} failed");
+    failed == 0
 }
 
 fn table(setup: &Setup, outcome: &Outcome) -> String {
