@@ -1,12 +1,43 @@
-//! Bytes out of JavaScript's memory into ours, leaving nothing behind.
+//! Bytes out of JavaScript's memory into ours, and no garbage left to pile up behind them.
+//!
+//! Every message and every slice of a file comes in an `ArrayBuffer` of its own. A garbage collector sees
+//! small objects and no hurry, and so a fast transfer leaves it behind by hundreds of megabytes. Two
+//! things are done about that, since browsers differ:
+//!
+//! * The buffer is detached, which gives its memory back at once in Firefox. Chromium's own object behind
+//!   the buffer keeps the memory until it is collected, while V8 takes it for gone and waits longer.
+//! * So now and then a buffer is made and dropped that is large enough by itself for V8 to start
+//!   collecting: it does so once the memory outside its heap has grown by 64 MiB (its
+//!   `kExternalAllocationSoftLimit`). Nobody writes to that buffer: it takes addresses but no memory.
+//!
+//! `cargo xtask bench memory` shows what comes of it.
 
-use js_sys::{ArrayBuffer, Uint8Array};
+use std::cell::Cell;
 
-/// Copies the bytes out and gives the buffer's memory back at once. Left to the garbage collector, the
-/// buffers of a fast transfer come to hundreds of megabytes: it sees small objects and no hurry.
+use js_sys::{Array, ArrayBuffer, Reflect, Uint8Array};
+
+/// Bytes taken between two weights. Collecting costs a few milliseconds, as little is alive.
+const WEIGH_EVERY: u32 = 8 << 20;
+/// Bytes of a weight: V8's limit.
+const WEIGHT: u32 = 64 << 20;
+
+thread_local! {
+    /// Bytes taken since the last weight.
+    static TAKEN: Cell<u32> = const { Cell::new(0) };
+}
+
+/// Copies the bytes out of a buffer that nobody else needs.
 pub(crate) fn take(buffer: &ArrayBuffer) -> Vec<u8> {
     let bytes = Uint8Array::new(buffer).to_vec();
-    // Detaches the buffer. Where a browser cannot (before Chromium 114, Firefox 122), the collector must.
+    // Before Chromium 114 and Firefox 122 it throws, and the collector has to do.
     let _ = buffer.transfer_with_length(0);
+    let taken = TAKEN.get().saturating_add(bytes.len() as u32);
+    if taken < WEIGH_EVERY {
+        TAKEN.set(taken);
+    } else {
+        TAKEN.set(0);
+        // Throws where addresses are short, and there the collector is in a hurry by itself.
+        let _ = Reflect::construct(&buffer.constructor(), &Array::of1(&WEIGHT.into()));
+    }
     bytes
 }
