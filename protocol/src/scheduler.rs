@@ -42,7 +42,7 @@ const SAMPLES: usize = 16;
 pub(crate) const AHEAD: Duration = Duration::from_millis(1500);
 /// A lane that says nothing of what was asked for this long loses its requests to others.
 pub(crate) const SILENCE: Duration = Duration::from_secs(15);
-/// … and twice as long each time, up to this, until it has brought a piece in time: else whoever is
+/// … and twice as long, up to this, when it turns out that the answer was only late: else whoever is
 /// slower than that would send in vain for ever.
 pub(crate) const LONGEST_SILENCE: Duration = Duration::from_secs(240);
 /// A source with more to do than it can says so this often, and is not taken for silent.

@@ -331,7 +331,7 @@ impl Swarm {
         let Some(lane) = self.lanes.get_mut(&connection) else { return true };
         let len = block.bytes.len() as u64;
         lane.heard = self.now;
-        lane.silent = false;
+        let was_silent = std::mem::take(&mut lane.silent);
         if lane.window.arrived(len).is_err() {
             return false;
         }
@@ -343,6 +343,10 @@ impl Swarm {
             // Late, after we cancelled: waste, never guilt. But only as much as was cancelled.
             let allowed = lane.cancelled >= len;
             lane.cancelled = lane.cancelled.saturating_sub(len);
+            if was_silent {
+                // It was only slow, as an uplink may be of which many ask.
+                lane.patience = lane.patience.saturating_mul(2).min(LONGEST_SILENCE);
+            }
             return allowed;
         };
         let share = asked.share;
@@ -368,7 +372,7 @@ impl Swarm {
         }
         let bytes = std::mem::take(&mut asked.buffer);
         asked.done += 1;
-        lane.patience = SILENCE;
+        lane.patience = (lane.patience / 2).max(SILENCE);
         if asked.done == asked.run.count {
             let (stamp, first) = (asked.stamp, asked.first_block.unwrap_or(self.now));
             lane.asked.remove(&block.request);
@@ -670,8 +674,6 @@ impl Swarm {
             let Some(lane) = self.lanes.get_mut(&connection) else { continue };
             debug!(?connection, "does not send what it was asked for");
             lane.silent = true;
-            // Perhaps it is only slow: an uplink can take longer than this for what many asked of it.
-            lane.patience = lane.patience.saturating_mul(2).min(LONGEST_SILENCE);
             lane.heard = now;
             lane.window.reset();
             let requests: Vec<RequestId> = lane.asked.keys().copied().collect();
