@@ -27,9 +27,9 @@ use tracing::{debug, trace};
 use webrtc::data_channel::{DataChannel, RTCDataChannelInit};
 use webrtc::peer_connection::{
     PeerConnection, PeerConnectionBuilder, PeerConnectionEventHandler, RTCConfigurationBuilder,
-    RTCIceCandidateInit, RTCIceCandidateType, RTCIceServer, RTCPeerConnectionIceEvent,
-    RTCPeerConnectionState, RTCSessionDescription, RTCStatsReport, RTCStatsReportEntry,
-    StatsSelector,
+    RTCIceCandidateInit, RTCIceCandidateType, RTCIceServer, RTCIceTransportPolicy,
+    RTCPeerConnectionIceEvent, RTCPeerConnectionState, RTCSessionDescription, RTCStatsReport,
+    RTCStatsReportEntry, StatsSelector,
 };
 use webrtc::runtime::default_runtime;
 
@@ -91,6 +91,8 @@ pub(crate) enum News {
 pub(crate) struct Setup {
     pub(crate) role: Role,
     pub(crate) ice_servers: Vec<IceServer>,
+    /// Whether to use relayed candidates only.
+    pub(crate) relay_only: bool,
     /// Whether to offer this machine's loopback address too.
     pub(crate) loopback: bool,
     pub(crate) inbox: Inbox,
@@ -480,8 +482,12 @@ async fn build(
         username: server.username.clone().unwrap_or_default(),
         credential: server.credential.clone().unwrap_or_default(),
     });
-    let configuration =
-        RTCConfigurationBuilder::default().with_ice_servers(ice_servers.collect()).build();
+    let policy =
+        if setup.relay_only { RTCIceTransportPolicy::Relay } else { RTCIceTransportPolicy::All };
+    let configuration = RTCConfigurationBuilder::default()
+        .with_ice_servers(ice_servers.collect())
+        .with_ice_transport_policy(policy)
+        .build();
     // Sockets are bound anew at an ICE restart, so that it can follow a change of network.
     let settings = SettingEngineBuilder::new()
         .with_sctp_max_message_size(SctpMaxMessageSize::Bounded(MAX_MESSAGE_BYTES))
@@ -573,7 +579,14 @@ mod tests {
             let inbox = Inbox { id, news: sender };
             let mut tasks = JoinSet::new();
             let settled = Arc::default();
-            let setup = Setup { role, ice_servers: vec![], loopback: true, inbox, settled };
+            let setup = Setup {
+                role,
+                ice_servers: vec![],
+                relay_only: false,
+                loopback: true,
+                inbox,
+                settled,
+            };
             let connection = Connection::open(setup, &mut tasks);
             Self { connection, news, seen: VecDeque::new(), received: vec![], tasks }
         }

@@ -277,11 +277,11 @@ impl Driver {
     fn do_connection(&mut self, request: ConnectionRequest) {
         let id = request.connection();
         match request {
-            ConnectionRequest::Open { role, ice_servers, .. } => {
+            ConnectionRequest::Open { role, ice_servers, relay_only, .. } => {
                 while self.tasks.try_join_next().is_some() {}
                 let inbox = Inbox { id, news: self.news_sender.clone() };
                 let (loopback, settled) = (self.loopback, Arc::default());
-                let setup = Setup { role, ice_servers, loopback, inbox, settled };
+                let setup = Setup { role, ice_servers, relay_only, loopback, inbox, settled };
                 self.connections.insert(id, Connection::open(setup, &mut self.tasks));
             }
             // Letting go closes it, once what was sent is out.

@@ -113,9 +113,18 @@ pub enum CloseReason {
     Replaced = 7,
     /// It has as many connections as it wants.
     TooManyConnections = 8,
+    /// How packets travel to it is not allowed, here or there.
+    PathNotAllowed = 10,
+    /// We avoid it. It is told no more than that we left.
+    Avoided = 11,
 }
 
 impl CloseReason {
+    /// The number that travels.
+    pub fn to_u8(self) -> u8 {
+        if self == Self::Avoided { Self::Left as u8 } else { self as u8 }
+    }
+
     /// Reads the number that travels; unknown ones of newer versions count as having left.
     pub fn from_u8(value: u8) -> Self {
         [
@@ -128,6 +137,7 @@ impl CloseReason {
             Self::Banned,
             Self::Replaced,
             Self::TooManyConnections,
+            Self::PathNotAllowed,
         ]
         .into_iter()
         .find(|&reason| reason as u8 == value)

@@ -114,6 +114,8 @@ pub enum ConnectionRequest {
         role: Role,
         /// What to find candidates with.
         ice_servers: Vec<IceServer>,
+        /// Whether to use no candidates but relayed ones (`iceTransportPolicy: "relay"`).
+        relay_only: bool,
     },
     /// Apply the remote description; if it is an offer, create an answer.
     SetRemoteDescription {

@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use crate::identity::PublicKey;
 use crate::io::{Path, PathKind};
 use crate::piece::FileIndex;
+use crate::signaling::IceServer;
 use crate::time::Duration;
 
 /// What a peer may do, with whom, and how much of it.
@@ -208,6 +209,23 @@ impl PathPolicy {
     }
 }
 
+impl PathPolicy {
+    /// Those of the ICE servers that may be asked.
+    pub(crate) fn servers(self, servers: &[IceServer]) -> Vec<IceServer> {
+        let is_turn = |url: &String| url.starts_with("turn:") || url.starts_with("turns:");
+        let mut servers = servers.to_vec();
+        match self {
+            Self::Any | Self::RelayOnly => {}
+            Self::LanOnly => servers.clear(),
+            Self::DirectOnly => {
+                servers.iter_mut().for_each(|server| server.urls.retain(|url| !is_turn(url)));
+                servers.retain(|server| !server.urls.is_empty());
+            }
+        }
+        servers
+    }
+}
+
 impl Selection {
     /// Every file, none more urgent than another.
     pub fn all() -> Self {
@@ -258,6 +276,21 @@ mod tests {
         assert_eq!(allowed(RelayOnly), [false, false, true]);
         assert!(Any.allows(None));
         assert!(![LanOnly, DirectOnly, RelayOnly].into_iter().any(|policy| policy.allows(None)));
+    }
+
+    #[test]
+    fn only_servers_that_the_path_calls_for_are_asked() {
+        let server = |urls: &[&str]| IceServer {
+            urls: urls.iter().map(|&url| url.into()).collect(),
+            username: None,
+            credential: None,
+        };
+        let both = server(&["stun:a", "turn:a"]);
+        let servers = [both, server(&["turns:b"])];
+        assert_eq!(PathPolicy::Any.servers(&servers), servers);
+        assert_eq!(PathPolicy::RelayOnly.servers(&servers), servers);
+        assert_eq!(PathPolicy::DirectOnly.servers(&servers), [server(&["stun:a"])]);
+        assert_eq!(PathPolicy::LanOnly.servers(&servers), []);
     }
 
     #[test]

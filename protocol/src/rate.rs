@@ -26,6 +26,11 @@ impl TokenBucket {
         bucket
     }
 
+    /// Bytes per second; `None` is unlimited.
+    pub fn rate(&self) -> Option<u64> {
+        self.rate
+    }
+
     /// Changes the rate from now on; debts stay.
     pub fn set_rate(&mut self, now: Instant, rate: Option<u64>) {
         if rate == self.rate {

@@ -16,8 +16,8 @@ use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::{JsFuture, spawn_local};
 use web_sys::{
     RtcConfiguration, RtcDataChannel, RtcDataChannelInit, RtcIceCandidateInit, RtcIceServer,
-    RtcOfferOptions, RtcPeerConnection, RtcPeerConnectionIceEvent, RtcPeerConnectionState,
-    RtcSdpType, RtcSessionDescription, RtcSessionDescriptionInit,
+    RtcIceTransportPolicy, RtcOfferOptions, RtcPeerConnection, RtcPeerConnectionIceEvent,
+    RtcPeerConnectionState, RtcSdpType, RtcSessionDescription, RtcSessionDescriptionInit,
 };
 
 use crate::error;
@@ -90,8 +90,8 @@ impl Broker {
 
     /// Does what the worker asks. What goes wrong is reported as [`ConnectionReport::Closed`].
     pub(crate) fn handle(&self, id: u32, request: ConnectionRequest) {
-        if let ConnectionRequest::Open { offer, ice_servers } = request {
-            match Connection::open(id, &ice_servers, self.report.clone()) {
+        if let ConnectionRequest::Open { offer, ice_servers, relay_only } = request {
+            match Connection::open(id, &ice_servers, relay_only, self.report.clone()) {
                 Ok(connection) => {
                     if offer {
                         spawn_local(connection.clone().offer(false));
@@ -149,9 +149,17 @@ impl Drop for Broker {
 }
 
 impl Connection {
-    fn open(id: u32, ice_servers: &[IceServer], report: Report) -> Result<Rc<Self>, JsValue> {
+    fn open(
+        id: u32,
+        ice_servers: &[IceServer],
+        relay_only: bool,
+        report: Report,
+    ) -> Result<Rc<Self>, JsValue> {
         let configuration = RtcConfiguration::new();
         configuration.set_ice_servers(&ice_servers.iter().map(ice_server).collect::<Array>());
+        if relay_only {
+            configuration.set_ice_transport_policy(RtcIceTransportPolicy::Relay);
+        }
         let pc = RtcPeerConnection::new_with_configuration(&configuration)?;
         let control = negotiated_channel(&pc, "control", CONTROL_CHANNEL_ID);
         let blocks = negotiated_channel(&pc, "blocks", BLOCKS_CHANNEL_ID);

@@ -544,7 +544,7 @@ impl Driver {
     fn do_connection(&mut self, request: ConnectionRequest) {
         let id = request.connection();
         let request = match request {
-            ConnectionRequest::Open { role, ice_servers, .. } => {
+            ConnectionRequest::Open { role, ice_servers, relay_only, .. } => {
                 self.lanes.insert(id, Lane::default());
                 let ice_servers = ice_servers
                     .into_iter()
@@ -554,7 +554,11 @@ impl Driver {
                         credential: it.credential,
                     })
                     .collect();
-                wire::ConnectionRequest::Open { offer: role == Role::Offerer, ice_servers }
+                wire::ConnectionRequest::Open {
+                    offer: role == Role::Offerer,
+                    ice_servers,
+                    relay_only,
+                }
             }
             ConnectionRequest::SetRemoteDescription { description, .. } => {
                 let offer = matches!(description, Description::Offer(_));

@@ -161,6 +161,8 @@ fn close_reason(reason: CloseReason) -> &'static str {
         CloseReason::Banned => "sent wrong bytes and is shut out",
         CloseReason::Replaced => "connected anew",
         CloseReason::TooManyConnections => "has as many connections as it wants",
+        CloseReason::PathNotAllowed => "cannot be reached on a path that is allowed",
+        CloseReason::Avoided => "is avoided",
     }
 }
 

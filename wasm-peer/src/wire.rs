@@ -123,6 +123,8 @@ pub(crate) enum ConnectionRequest {
         offer: bool,
         /// What to find candidates with.
         ice_servers: Vec<IceServer>,
+        /// Whether to use relayed candidates only.
+        relay_only: bool,
     },
     /// Apply the remote description; if it is an offer, answer.
     SetRemoteDescription(Description),

@@ -26,6 +26,8 @@ pub struct Network {
     pub jitter: Duration,
     /// Bytes per second that a peer can send, all connections together, unless it has a rate of its own.
     pub uplink: f64,
+    /// The kind of paths, except within a site or where a peer wants none but relayed ones.
+    pub path: PathKind,
     /// What lies between peers of different sites.
     pub border: Option<Border>,
     /// May change what a peer sends on a data channel, like a peer that lies.
@@ -67,6 +69,7 @@ pub(super) struct Link {
     /// When the last message of each channel arrives here.
     last_arrival: [Instant; 2],
     certificate: [u8; 32],
+    relay_only: bool,
     /// Broken for good: what is sent is lost.
     cut: bool,
     /// Since when its path is blocked, and what ICE has said of that.
@@ -89,6 +92,7 @@ impl Default for Network {
             latency: Duration::from_millis(10),
             jitter: Duration::ZERO,
             uplink: 100e6,
+            path: PathKind::Direct,
             border: None,
             tamper: None,
             meddle: None,
@@ -157,13 +161,14 @@ impl World {
         let run = self.peers[index].run;
         let end = (index, run, request.connection());
         match request {
-            ConnectionRequest::Open { role, .. } => {
+            ConnectionRequest::Open { role, relay_only, .. } => {
                 let link = Link {
                     other: None,
                     open: false,
                     buffered: [0; 2],
                     last_arrival: [self.now; 2],
                     certificate: self.rng.bytes(),
+                    relay_only,
                     cut: false,
                     blocked: None,
                     ice: ConnectionState::Connected,
@@ -214,6 +219,7 @@ impl World {
             return;
         }
         let (cert_a, cert_b) = (link_a.certificate, link_b.certificate);
+        let relayed = link_a.relay_only || link_b.relay_only;
         let latency = self.latency(a.0, b.0);
         let middle = [0xaa; 32];
         for (end, local, remote) in [(a, cert_a, cert_b), (b, cert_b, cert_a)] {
@@ -229,7 +235,11 @@ impl World {
             };
             self.later(after, Happening::Connection(end, ConnectionEvent::Open(opened)));
             let near = self.net.border.is_some() && self.peers[a.0].site == self.peers[b.0].site;
-            let kind = if near { PathKind::Lan } else { PathKind::Direct };
+            let kind = match (relayed, near) {
+                (true, _) => PathKind::Relayed,
+                (false, true) => PathKind::Lan,
+                (false, false) => self.net.path,
+            };
             let path = ConnectionEvent::Path(Path { kind, round_trip: Some(latency * 2) });
             self.later(after, Happening::Connection(end, path));
         }

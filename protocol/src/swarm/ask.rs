@@ -5,6 +5,8 @@
 //! (see `serve`); then from near peers before far ones (see `near`), from others before the origin, and
 //! from those who answer soonest. The last few pieces are asked of a second peer.
 
+use std::collections::BTreeSet;
+
 use super::Swarm;
 use super::fetch::{Asked, Download};
 use super::near::Near;
@@ -67,7 +69,7 @@ impl Swarm {
     fn ask_somebody(&mut self, id: ShareId) -> bool {
         let Some(share) = self.shelf.get(&id) else { return false };
         let memory = self.free_memory(id, 2 * piece_bytes(share));
-        if memory < piece_bytes(share) || !self.download.is_ready(self.now) {
+        if memory < piece_bytes(share) {
             return false;
         }
         let free = self.free_budget(id, share).min(memory);
@@ -103,10 +105,14 @@ impl Swarm {
     fn candidates(&mut self, id: ShareId) -> Vec<Candidate> {
         let Some(share) = self.shelf.get(&id) else { return Vec::new() };
         let (origin, piece) = (share.manifest.origin(), piece_bytes(share));
+        let ready: Vec<ConnectionId> = self.lanes.keys().copied().collect();
+        let ready: BTreeSet<ConnectionId> =
+            ready.into_iter().filter(|&connection| self.may_fetch(connection)).collect();
         let mut candidates = Vec::new();
         for (&connection, lane) in &self.lanes {
             let enough = if lane.silent { 1 } else { MAX_ASKED };
-            if !lane.confirmed || lane.asked.len() >= enough || lane.window.room(piece) == 0 {
+            let may_be_asked = lane.confirmed && ready.contains(&connection);
+            if !may_be_asked || lane.asked.len() >= enough || lane.window.room(piece) == 0 {
                 continue;
             }
             let member = self.members.get(&lane.peer);
@@ -171,7 +177,8 @@ impl Swarm {
         let room = lane.window.room(piece_bytes);
         let room = if lane.silent { room.min(piece_bytes) } else { room };
         // Under a cap, no more at once than the cap lets in soon.
-        let room = self.policy.download.map_or(room, |rate| room.min((rate / 4).max(piece_bytes)));
+        let cap = self.download_cap(connection);
+        let room = cap.map_or(room, |rate| room.min((rate / 4).max(piece_bytes)));
         let known = |piece| hashes.hash(piece).is_some();
         let is_rare = |run: &Run| availability[run.first.0 as usize] <= 1;
         let may_choose = lane.flexible_again <= self.now && download.wanted.is_uniform();
@@ -213,7 +220,6 @@ impl Swarm {
         let bytes = run.bytes(entry.geometry());
         let Some(download) = entry.download() else { return };
         run.iter().for_each(|piece| download.ask(piece));
-        self.download.take(self.now, bytes as usize);
         if lane.asked.is_empty() {
             lane.heard = self.now;
         }
@@ -232,6 +238,7 @@ impl Swarm {
         };
         lane.asked.insert(request, asked);
         self.watch_lanes();
+        self.note_asked(connection, bytes as usize);
         self.tell(connection, &PeerMessage::Request { request, share, run, with_hashes, flexible });
         self.grant(connection);
     }

@@ -3,13 +3,19 @@
 
 use std::cmp::Reverse;
 
+use tracing::debug;
+
 use super::shelf::{Share, State};
 use super::{NoSuchShare, Swarm};
-use crate::event::Withheld;
+use crate::event::{CloseReason, Withheld};
+use crate::identity::PublicKey;
+use crate::io::ConnectionId;
 use crate::manifest::ShareId;
 use crate::message::PeerMessage;
 use crate::piece::FileIndex;
-use crate::policy::{Accept, Policy, Priority, Selection, Standing};
+use crate::policy::{Accept, PathPolicy, Policy, Priority, Selection, Standing};
+use crate::rate::TokenBucket;
+use crate::signaling::PeerId;
 use crate::time::Instant;
 
 /// What the user wants of a share.
@@ -48,11 +54,13 @@ impl Swarm {
     pub(super) fn change_policy(&mut self, policy: Policy) {
         self.upload.set_rate(self.now, policy.upload);
         self.download.set_rate(self.now, policy.download);
-        for lane in self.lanes.values_mut() {
-            lane.upload.set_rate(self.now, policy.upload_per_peer);
-        }
         let stops_receiving = self.policy.services.receive && !policy.services.receive;
-        self.policy = policy;
+        let before = std::mem::replace(&mut self.policy, policy);
+        if (before.path, &before.peers) != (self.policy.path, &self.policy.peers) {
+            self.review_connections();
+        }
+        let lanes: Vec<ConnectionId> = self.lanes.keys().copied().collect();
+        lanes.into_iter().for_each(|connection| self.set_caps(connection));
         if stops_receiving {
             let shares: Vec<ShareId> = self.shelf.keys().copied().collect();
             shares.into_iter().for_each(|id| self.cancel_share(id));
@@ -79,6 +87,142 @@ impl Swarm {
             .collect();
         for id in shares {
             self.start_receiving(id).expect("it is on the shelf");
+        }
+    }
+
+    // ---- peers and paths ----
+
+    pub(super) fn is_avoided(&self, key: Option<PublicKey>) -> bool {
+        key.is_some_and(|key| self.policy.standing(&key) == Standing::Avoided)
+    }
+
+    /// A peer that we avoid wants to connect, or answers us.
+    pub(super) fn shun(&mut self, peer: PeerId, key: PublicKey) {
+        debug!(%peer, "avoided");
+        let Some(member) = self.members.get_mut(&peer) else { return };
+        member.key.get_or_insert(key);
+        if let Some(attempt) = member.lane {
+            self.close_lane(attempt, CloseReason::Avoided, false);
+        }
+    }
+
+    /// Closes connections that are not allowed any more, and makes those that are again.
+    fn review_connections(&mut self) {
+        let path = self.policy.path;
+        let relay_only = path == PathPolicy::RelayOnly;
+        let mut unwanted = Vec::new();
+        for (&connection, lane) in &mut self.lanes {
+            lane.allowed = path.allows(lane.path);
+            let key = self.members.get(&lane.peer).and_then(|member| member.key);
+            if key.is_some_and(|key| self.policy.standing(&key) == Standing::Avoided) {
+                unwanted.push((connection, CloseReason::Avoided));
+            } else if lane.relay_only != relay_only || lane.path.is_some() && !lane.allowed {
+                unwanted.push((connection, CloseReason::PathNotAllowed));
+            }
+        }
+        for (connection, reason) in unwanted {
+            self.close_lane(connection, reason, true);
+        }
+        self.connect_again();
+    }
+
+    /// It is known how packets travel.
+    pub(super) fn on_path(&mut self, connection: ConnectionId) {
+        let Some(lane) = self.lanes.get_mut(&connection) else { return };
+        lane.allowed = self.policy.path.allows(lane.path);
+        if !lane.allowed {
+            return self.close_lane(connection, CloseReason::PathNotAllowed, true);
+        }
+        self.set_caps(connection);
+    }
+
+    /// Sets the caps of a connection to what holds for its peer and path.
+    pub(super) fn set_caps(&mut self, connection: ConnectionId) {
+        let Some(lane) = self.lanes.get_mut(&connection) else { return };
+        let key = self.members.get(&lane.peer).and_then(|member| member.key);
+        lane.exempt = self.policy.is_exempt(lane.path);
+        if let Some(member) = self.members.get_mut(&lane.peer) {
+            member.upload.set_rate(self.now, self.policy.upload_to(key.as_ref()));
+            member.download.set_rate(self.now, self.policy.download_from(key.as_ref()));
+        }
+        self.may_ask = true;
+    }
+
+    /// Whether path and caps let blocks out on a connection now.
+    pub(super) fn may_send(&mut self, connection: ConnectionId) -> bool {
+        let is_allowed = self.lanes.get(&connection).is_some_and(|lane| lane.allowed);
+        let now = self.now;
+        let ready = |bucket: &mut TokenBucket| bucket.is_ready(now);
+        is_allowed && self.upload_buckets(connection).into_iter().flatten().all(ready)
+    }
+
+    /// When caps let blocks out on a connection, if they do not now.
+    pub(super) fn may_send_at(&mut self, connection: ConnectionId) -> Option<Instant> {
+        let now = self.now;
+        let buckets = self.upload_buckets(connection).into_iter().flatten();
+        buckets.filter_map(|bucket| bucket.ready_at(now)).max()
+    }
+
+    /// The cap that counts for what is sent on a connection.
+    pub(super) fn upload_cap(&self, connection: ConnectionId) -> Option<u64> {
+        let lane = self.lanes.get(&connection).filter(|lane| !lane.exempt)?;
+        let member = self.members.get(&lane.peer)?;
+        [self.upload.rate(), member.upload.rate()].into_iter().flatten().min()
+    }
+
+    pub(super) fn note_sent(&mut self, connection: ConnectionId, bytes: usize) {
+        let now = self.now;
+        let buckets = self.upload_buckets(connection).into_iter().flatten();
+        buckets.for_each(|bucket| bucket.take(now, bytes));
+    }
+
+    /// Whether path and caps let blocks in on a connection now.
+    pub(super) fn may_fetch(&mut self, connection: ConnectionId) -> bool {
+        let is_allowed = self.lanes.get(&connection).is_some_and(|lane| lane.allowed);
+        let now = self.now;
+        let ready = |bucket: &mut TokenBucket| bucket.is_ready(now);
+        is_allowed && self.download_buckets(connection).into_iter().flatten().all(ready)
+    }
+
+    /// When caps let blocks in on a connection, if they do not now.
+    pub(super) fn may_fetch_at(&mut self, connection: ConnectionId) -> Option<Instant> {
+        let now = self.now;
+        let buckets = self.download_buckets(connection).into_iter().flatten();
+        buckets.filter_map(|bucket| bucket.ready_at(now)).max()
+    }
+
+    /// The cap that counts for what is received on a connection.
+    pub(super) fn download_cap(&self, connection: ConnectionId) -> Option<u64> {
+        let lane = self.lanes.get(&connection).filter(|lane| !lane.exempt)?;
+        let member = self.members.get(&lane.peer)?;
+        [self.download.rate(), member.download.rate()].into_iter().flatten().min()
+    }
+
+    pub(super) fn note_asked(&mut self, connection: ConnectionId, bytes: usize) {
+        let now = self.now;
+        let buckets = self.download_buckets(connection).into_iter().flatten();
+        buckets.for_each(|bucket| bucket.take(now, bytes));
+    }
+
+    /// The caps that count on a connection: what all may be sent, and what this peer may.
+    fn upload_buckets(&mut self, connection: ConnectionId) -> [Option<&mut TokenBucket>; 2] {
+        match self.lanes.get(&connection).filter(|lane| !lane.exempt) {
+            Some(lane) => {
+                let member = self.members.get_mut(&lane.peer);
+                [Some(&mut self.upload), member.map(|member| &mut member.upload)]
+            }
+            None => [None, None],
+        }
+    }
+
+    /// The same for what is received.
+    fn download_buckets(&mut self, connection: ConnectionId) -> [Option<&mut TokenBucket>; 2] {
+        match self.lanes.get(&connection).filter(|lane| !lane.exempt) {
+            Some(lane) => {
+                let member = self.members.get_mut(&lane.peer);
+                [Some(&mut self.download), member.map(|member| &mut member.download)]
+            }
+            None => [None, None],
         }
     }
 

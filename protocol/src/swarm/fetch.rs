@@ -700,7 +700,8 @@ impl Swarm {
             .filter(|download| download.committing.is_empty())
             .filter_map(|download| download.commit_at)
             .min();
-        let cap = if receiving { self.download.ready_at(self.now) } else { None };
+        let lanes = if receiving { self.confirmed_lanes() } else { Vec::new() };
+        let cap = lanes.into_iter().filter_map(|connection| self.may_fetch_at(connection)).min();
         let again = self
             .lanes
             .values()

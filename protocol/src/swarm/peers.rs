@@ -21,6 +21,7 @@ use crate::io::{
 use crate::manifest::ShareId;
 use crate::message::{INITIAL_CREDIT_BYTES, PEER_VERSION, PeerMessage, RequestId};
 use crate::negotiation::{Negotiation, Overdue};
+use crate::policy::PathPolicy;
 use crate::rate::TokenBucket;
 use crate::scheduler::{SILENCE, Window};
 use crate::signaling::{ClientMessage, Envelope, PeerId, SIGNALING_VERSION, ServerMessage};
@@ -75,6 +76,9 @@ pub(super) struct Member {
     pub(super) shares: BTreeMap<ShareId, PeerShare>,
     pub(super) sent: u64,
     pub(super) received: u64,
+    /// The caps on what it is sent and what it sends, over all connections to it.
+    pub(super) upload: TokenBucket,
+    pub(super) download: TokenBucket,
 }
 
 /// One connection to a member: its negotiation, its queues, what was asked and what is served on it.
@@ -89,6 +93,12 @@ pub(super) struct Lane {
     /// It has proven that nobody sits between us; only then anything else is believed.
     pub(super) confirmed: bool,
     pub(super) path: Option<Path>,
+    /// Whether blocks may pass on this path.
+    pub(super) allowed: bool,
+    /// Whether it was made for relayed candidates alone.
+    pub(super) relay_only: bool,
+    /// Whether caps do not count on this path.
+    pub(super) exempt: bool,
 
     control: VecDeque<Vec<u8>>,
     control_bytes: usize,
@@ -110,7 +120,6 @@ pub(super) struct Lane {
     pub(super) flexible_again: Instant,
 
     // What it asks of us (`serve`).
-    pub(super) upload: TokenBucket,
     pub(super) serving: VecDeque<Serving>,
     /// Bytes of blocks that may be sent, and were sent, since the beginning.
     pub(super) credit: u64,
@@ -146,6 +155,8 @@ impl Member {
             shares: BTreeMap::new(),
             sent: 0,
             received: 0,
+            upload: TokenBucket::new(Instant::ZERO, None),
+            download: TokenBucket::new(Instant::ZERO, None),
         }
     }
 }
@@ -311,6 +322,9 @@ impl Swarm {
         if self.banned.contains(&opened.sender) {
             return debug!(%from, "refused an envelope from a banned key");
         }
+        if self.is_avoided(Some(opened.sender)) {
+            return self.shun(from, opened.sender);
+        }
         let may_connect = self.lanes.len() < MAX_CONNECTIONS;
         let Some(member) = self.remember(from) else { return };
         if *member.key.get_or_insert(opened.sender) != opened.sender {
@@ -347,9 +361,23 @@ impl Swarm {
     fn connect(&mut self, peer: PeerId) {
         let Some(member) = self.members.get_mut(&peer) else { return };
         member.retry = None;
+        let key = member.key;
+        if self.is_avoided(key) {
+            return;
+        }
+        let Some(member) = self.members.get_mut(&peer) else { return };
         member.epoch += 1;
         let epoch = member.epoch;
         self.open_lane(peer, Role::Offerer, epoch);
+    }
+
+    /// Everybody who is not connected is tried again at once.
+    pub(super) fn connect_again(&mut self) {
+        for member in self.members.values_mut() {
+            if member.lane.is_none() && member.present && member.role == Role::Offerer {
+                member.retry = Some(self.now);
+            }
+        }
     }
 
     fn open_lane(&mut self, peer: PeerId, role: Role, epoch: u64) {
@@ -369,6 +397,7 @@ impl Swarm {
         let us = self.peer_id?;
         let connection = ConnectionId(self.next_connection);
         self.next_connection += 1;
+        let relay_only = self.policy.path == PathPolicy::RelayOnly;
         let lane = Lane {
             peer,
             is_extra: false,
@@ -388,7 +417,9 @@ impl Swarm {
             patience: SILENCE,
             cancelled: 0,
             flexible_again: self.now,
-            upload: TokenBucket::new(self.now, self.policy.upload_per_peer),
+            exempt: false,
+            allowed: self.policy.path.allows(None),
+            relay_only,
             serving: VecDeque::new(),
             credit: INITIAL_CREDIT_BYTES,
             sent: 0,
@@ -396,8 +427,9 @@ impl Swarm {
             told: BTreeSet::new(),
         };
         self.lanes.insert(connection, lane);
-        let ice_servers = self.ice_servers.clone();
-        self.connections_out.push_back(ConnectionRequest::Open { connection, role, ice_servers });
+        let ice_servers = self.policy.path.servers(&self.ice_servers);
+        let open = ConnectionRequest::Open { connection, role, ice_servers, relay_only };
+        self.connections_out.push_back(open);
         Some(connection)
     }
 
@@ -428,6 +460,7 @@ impl Swarm {
                     lane.window.reset();
                 }
                 lane.path = Some(path);
+                self.on_path(connection);
             }
             ConnectionEvent::Closed { reason } => {
                 debug!(?connection, %reason, "connection closed");
@@ -508,6 +541,7 @@ impl Swarm {
                 return self.confirm(connection);
             }
         }
+        self.set_caps(connection);
         if let Some(member) = self.members.get_mut(&peer) {
             member.name = name;
             member.attempts = 0;
@@ -525,7 +559,7 @@ impl Swarm {
         let Some(lane) = self.lanes.remove(&connection) else { return };
         debug!(?connection, ?reason, "closing connection");
         if tell && lane.opened.is_some() {
-            let bytes = PeerMessage::Goodbye { reason: reason as u8 }.encode();
+            let bytes = PeerMessage::Goodbye { reason: reason.to_u8() }.encode();
             self.farewells.push_back(Transmit { connection, channel: Channel::Control, bytes });
         }
         self.connections_out.push_back(ConnectionRequest::Close { connection });
@@ -550,6 +584,10 @@ impl Swarm {
         let lost = matches!(reason, CloseReason::ConnectionLost | CloseReason::Unreachable);
         if lost && member.present && member.role == Role::Offerer {
             member.retry = wait.map(|wait| self.now + wait);
+        }
+        if reason == CloseReason::PathNotAllowed && member.role == Role::Offerer {
+            // Paths change, but not soon.
+            member.retry = Some(self.now + LAST_RETRY);
         }
         if (lane.confirmed || first) && reason != CloseReason::Replaced {
             let name = member.name.clone();

@@ -404,13 +404,9 @@ impl Swarm {
 
     /// The next message of blocks: of the first group in work that can be sent.
     pub(super) fn next_blocks(&mut self) -> Option<Transmit> {
-        if !self.upload.is_ready(self.now) {
-            return None;
-        }
         let now = self.now;
-        let (at, _) = self.sendable().into_iter().find(|(_, connection)| {
-            self.lanes.get_mut(connection).is_some_and(|lane| lane.upload.is_ready(now))
-        })?;
+        let sendable = self.sendable();
+        let (at, _) = sendable.into_iter().find(|&(_, connection)| self.may_send(connection))?;
         let connection = self.work[at].connection;
         let limit = self.block_limit(connection);
         let lane = self.lanes.get_mut(&connection)?;
@@ -445,14 +441,13 @@ impl Swarm {
         lane.blocks_buffered += message.len();
         lane.sent += sent as u64;
         lane.told_queued = now;
-        lane.upload.take(now, sent);
-        self.upload.take(now, sent);
         if let Some(member) = self.members.get_mut(&lane.peer) {
             member.sent += sent as u64;
         }
         if let Some(share) = self.shelf.get_mut(&share) {
             share.uploaded += sent as u64;
         }
+        self.note_sent(connection, sent);
         if finished {
             self.finish_group(at);
         }
@@ -492,12 +487,9 @@ impl Swarm {
 
     /// The most bytes that a message of blocks may have on a connection.
     fn block_limit(&self, connection: ConnectionId) -> usize {
-        let capped = [self.policy.upload, self.policy.upload_per_peer]
-            .into_iter()
-            .flatten()
-            .map(|rate| ((rate / MESSAGES_PER_SECOND) as usize).max(MIN_BLOCK_BYTES))
-            .min()
-            .unwrap_or(BLOCK_BYTES);
+        let capped = self.upload_cap(connection).map_or(BLOCK_BYTES, |rate| {
+            ((rate / MESSAGES_PER_SECOND) as usize).max(MIN_BLOCK_BYTES)
+        });
         let allowed = self
             .lanes
             .get(&connection)
@@ -510,13 +502,8 @@ impl Swarm {
 
     /// When a cap lets the next message through, if something waits for that.
     pub(super) fn next_upload(&mut self) -> Option<Instant> {
-        let now = self.now;
-        let sendable = self.sendable();
-        let lanes = sendable
-            .iter()
-            .filter_map(|(_, connection)| self.lanes.get_mut(connection)?.upload.ready_at(now))
-            .min();
-        if sendable.is_empty() { None } else { lanes.max(self.upload.ready_at(now)) }
+        let sendable = self.sendable().into_iter();
+        sendable.filter_map(|(_, connection)| self.may_send_at(connection)).min()
     }
 
     /// Those who wait long for their turn are told that they are not forgotten.

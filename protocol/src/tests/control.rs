@@ -3,12 +3,15 @@
 use std::cell::Cell;
 use std::rc::Rc;
 
-use crate::event::{Event, ShareState, Waiting, Withheld};
-use crate::io::Channel;
+use crate::event::{CloseReason, Event, ShareState, Waiting, Withheld};
+use crate::identity::{DeviceKey, PublicKey};
+use crate::io::{Channel, PathKind};
 use crate::manifest::ShareId;
 use crate::message::PeerMessage;
 use crate::piece::FileIndex;
-use crate::policy::{Accept, PeerPolicy, Policy, Priority, Selection, Services, Standing};
+use crate::policy::{
+    Accept, PathPolicy, PeerPolicy, Policy, Priority, Selection, Services, Standing,
+};
 use crate::simulation::{World, data};
 use crate::time::Duration;
 
@@ -394,4 +397,113 @@ fn no_more_is_in_flight_than_the_policy_allows_however_many_shares_there_are() {
     world.until(MINUTE, "both", |w| shares.iter().all(|&share| w.is_complete(2, share)));
     assert!(peak.get() <= memory, "{} bytes", peak.get());
     assert!(peak.get() > memory / 2, "{} bytes", peak.get());
+}
+
+fn connected(world: &World, peer: usize) -> usize {
+    world.peers[peer].swarm.peers().filter(|peer| peer.connected).count()
+}
+
+#[test]
+fn an_avoided_peer_hears_that_we_left_and_is_let_in_again_when_it_is_avoided_no_more() {
+    let (mut world, share, _) = room(50, 3, &[60]);
+    world.net.uplink = 4e6;
+    let key = world.peers[0].swarm.public_key();
+    let avoid = PeerPolicy { standing: Standing::Avoided, ..PeerPolicy::default() };
+    world.receive(2, share);
+    world.run_for(SECOND);
+    policy(&mut world, 2, |policy| drop(policy.peers.insert(key, avoid)));
+    let had = have(&world, 2, share);
+    world.run_for(MINUTE);
+    let gone = |peer: usize, world: &World| {
+        world.peers[peer].events.iter().find_map(|event| match event {
+            Event::PeerGone { reason, .. } => Some(*reason),
+            _ => None,
+        })
+    };
+    assert_eq!(gone(2, &world), Some(CloseReason::Avoided));
+    assert_eq!(gone(0, &world), Some(CloseReason::Left), "it is told no more than that");
+    assert_eq!((connected(&world, 0), connected(&world, 1), connected(&world, 2)), (1, 2, 1));
+    assert!(have(&world, 2, share) <= had + (4 << 20));
+    assert_eq!(waiting(&world, 2, share), Some(Waiting::Source));
+
+    // Whoever comes with that key later is not let in either, on either side's initiative.
+    let twin = world.add_twin_of(0);
+    world.run_for(MINUTE);
+    assert_eq!((connected(&world, twin), connected(&world, 2)), (2, 1));
+
+    policy(&mut world, 2, |policy| policy.peers.clear());
+    world.until(MINUTE, "received", |w| w.is_complete(2, share));
+}
+
+#[test]
+fn only_allowed_paths_are_used_and_others_again_when_they_are_allowed() {
+    for (seed, allowed) in [(51, PathPolicy::LanOnly), (52, PathPolicy::RelayOnly)] {
+        let (mut world, share, _) = room(seed, 2, &[60]);
+        world.net.uplink = 4e6;
+        world.receive(1, share);
+        world.run_for(SECOND);
+        policy(&mut world, 1, |policy| policy.path = allowed);
+        let closed = |event: &Event| {
+            matches!(event, Event::PeerGone { reason: CloseReason::PathNotAllowed, .. })
+        };
+        assert!(world.peers[1].events.iter().any(closed));
+        if allowed == PathPolicy::LanOnly {
+            // What had come by then is still written.
+            world.run_for(SECOND);
+            let had = have(&world, 1, share);
+            world.run_for(MINUTE);
+            assert_eq!(have(&world, 1, share), had, "the path is not of that kind");
+            policy(&mut world, 1, |policy| policy.path = PathPolicy::Any);
+        }
+        world.until(MINUTE, "received", |w| w.is_complete(1, share));
+        let path = world.peers[1].swarm.peers().next().unwrap().path.unwrap().kind;
+        let relayed = allowed == PathPolicy::RelayOnly;
+        assert_eq!(path == PathKind::Relayed, relayed);
+        policy(&mut world, 1, |policy| policy.path = PathPolicy::DirectOnly);
+        let direct = |w: &World| {
+            let peers = w.peers[1].swarm.peers();
+            peers.filter_map(|peer| peer.path).any(|path| path.kind == PathKind::Direct)
+        };
+        world.until(MINUTE, "direct again", direct);
+    }
+}
+
+#[test]
+fn caps_hold_for_one_key_and_not_on_the_lan_if_that_is_exempt() {
+    let seconds = |change: &dyn Fn(&mut Policy, [PublicKey; 2]), kind| {
+        let mut world = World::new(53);
+        world.net.path = kind;
+        world.add();
+        world.add();
+        let share = world.share(0, &[("file", data(1, 40 * PIECE))]);
+        world.until(MINUTE, "on the shelf", |w| w.view(1, share).is_some());
+        let keys = [0, 1].map(|peer: usize| world.peers[peer].swarm.public_key());
+        (0..2).for_each(|peer| policy(&mut world, peer, |policy| change(policy, keys)));
+        let start = world.now;
+        world.receive(1, share);
+        world.until(MINUTE, "received", |w| w.is_complete(1, share));
+        (world.now - start).as_secs_f64()
+    };
+    let cap = Some(1_000_000);
+    let bytes = (40 * PIECE) as f64 / 1e6;
+    let capped = |seconds: f64| (bytes - 1.0..bytes + 2.0).contains(&seconds);
+    let upload = |policy: &mut Policy, keys: [PublicKey; 2]| {
+        policy.peers.insert(keys[1], PeerPolicy { upload: cap, ..PeerPolicy::default() });
+    };
+    let download = |policy: &mut Policy, keys: [PublicKey; 2]| {
+        policy.peers.insert(keys[0], PeerPolicy { download: cap, ..PeerPolicy::default() });
+    };
+    let other = |policy: &mut Policy, _: [PublicKey; 2]| {
+        let nobody = DeviceKey::from_bytes([99; 32]).public();
+        policy.peers.insert(nobody, PeerPolicy { upload: cap, ..PeerPolicy::default() });
+    };
+    let exempt = |policy: &mut Policy, _: [PublicKey; 2]| {
+        (policy.upload, policy.download, policy.lan_exempt) = (cap, cap, true);
+        (policy.upload_per_peer, policy.download_per_peer) = (cap, cap);
+    };
+    assert!(capped(seconds(&upload, PathKind::Direct)));
+    assert!(capped(seconds(&download, PathKind::Direct)));
+    assert!(capped(seconds(&exempt, PathKind::Direct)));
+    assert!(seconds(&other, PathKind::Direct) < 3.0);
+    assert!(seconds(&exempt, PathKind::Lan) < 3.0);
 }

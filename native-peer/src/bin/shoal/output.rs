@@ -406,6 +406,8 @@ fn close_reason(reason: CloseReason) -> &'static str {
         CloseReason::Banned => "banned",
         CloseReason::Replaced => "replaced",
         CloseReason::TooManyConnections => "too-many-connections",
+        CloseReason::PathNotAllowed => "path-not-allowed",
+        CloseReason::Avoided => "avoided",
     }
 }
 
