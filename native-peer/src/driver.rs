@@ -42,11 +42,14 @@ const LEAVE_TIMEOUT: Duration = Duration::from_secs(3);
 /// What a [`Peer`](crate::Peer) asks of its driver.
 pub(crate) enum Command {
     Share(Manifest, Arc<Sources>, oneshot::Sender<Result<ShareId, ManifestError>>),
-    Receive(ShareId, oneshot::Sender<Result<(), NoSuchShare>>),
-    Stop(ShareId, bool, oneshot::Sender<Result<(), NoSuchShare>>),
+    AboutShare(AboutShare, oneshot::Sender<Result<(), NoSuchShare>>),
     SetPolicy(Policy),
     FileHashes(ShareId, oneshot::Sender<Vec<Option<FileHash>>>),
 }
+
+/// A command of the core about a share.
+pub(crate) type AboutShare =
+    Box<dyn FnOnce(&mut Swarm, protocol::time::Instant) -> Result<(), NoSuchShare> + Send>;
 
 /// The driver's ends of the queues to whoever uses the peer.
 pub(crate) struct Outside {
@@ -206,11 +209,8 @@ impl Driver {
                 }
                 let _ = reply.send(result);
             }
-            Command::Receive(share, reply) => {
-                let _ = reply.send(self.swarm.receive(now, share));
-            }
-            Command::Stop(share, discard, reply) => {
-                let _ = reply.send(self.swarm.stop(now, share, discard));
+            Command::AboutShare(order, reply) => {
+                let _ = reply.send(order(&mut self.swarm, now));
             }
             Command::SetPolicy(policy) => self.swarm.set_policy(now, policy),
             Command::FileHashes(share, reply) => {

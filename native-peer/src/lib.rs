@@ -45,6 +45,7 @@ pub use protocol::policy::{
 };
 pub use protocol::signaling::PeerId;
 use protocol::swarm::{Config, NoSuchShare, Swarm};
+use protocol::time::Instant;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
@@ -243,13 +244,43 @@ impl Peer {
 
     /// Fetches a share, or tries again after a failure.
     pub async fn receive(&self, share: ShareId) -> Result<(), CommandError> {
-        Ok(self.ask(|reply| Command::Receive(share, reply)).await??)
+        self.tell(move |swarm, now| swarm.receive(now, share)).await
+    }
+
+    /// Chooses which files of a share are wanted and how urgently; before, all are. More can be wanted
+    /// at any time, even when what was wanted is complete.
+    pub async fn select(&self, share: ShareId, selection: Selection) -> Result<(), CommandError> {
+        self.tell(move |swarm, now| swarm.select(now, share, selection)).await
+    }
+
+    /// Asks for no more pieces of a share until [`Peer::resume`]; what is here is served on.
+    pub async fn pause(&self, share: ShareId) -> Result<(), CommandError> {
+        self.tell(move |swarm, now| swarm.pause(now, share)).await
+    }
+
+    /// Goes on where [`Peer::pause`] stopped.
+    pub async fn resume(&self, share: ShareId) -> Result<(), CommandError> {
+        self.tell(move |swarm, now| swarm.resume(now, share)).await
+    }
+
+    /// How urgent a share is among several.
+    pub async fn set_priority(
+        &self,
+        share: ShareId,
+        priority: Priority,
+    ) -> Result<(), CommandError> {
+        self.tell(move |swarm, now| swarm.set_priority(now, share, priority)).await
+    }
+
+    /// Whether a share, ours or received, is served to others.
+    pub async fn set_serving(&self, share: ShareId, serve: bool) -> Result<(), CommandError> {
+        self.tell(move |swarm, now| swarm.set_serving(now, share, serve)).await
     }
 
     /// Stops sharing, fetching or serving on a share; `discard` also erases what was stored of it,
     /// unless it is complete.
     pub async fn stop(&self, share: ShareId, discard: bool) -> Result<(), CommandError> {
-        Ok(self.ask(|reply| Command::Stop(share, discard, reply)).await??)
+        self.tell(move |swarm, now| swarm.stop(now, share, discard)).await
     }
 
     /// Puts another policy in force, at once.
@@ -267,6 +298,13 @@ impl Peer {
         drop(self.commands);
         // It only fails if the driver panicked, and then there is nothing to wait for.
         let _ = self.driver.await;
+    }
+
+    async fn tell(
+        &self,
+        order: impl FnOnce(&mut Swarm, Instant) -> Result<(), NoSuchShare> + Send + 'static,
+    ) -> Result<(), CommandError> {
+        Ok(self.ask(|reply| Command::AboutShare(Box::new(order), reply)).await??)
     }
 
     async fn ask<T>(

@@ -13,6 +13,7 @@ use crate::output::Output;
 
 mod failure;
 mod identity;
+mod only;
 mod output;
 mod receive;
 mod room;
@@ -84,6 +85,10 @@ struct ReceiveArguments {
     /// Another server than the link's
     #[arg(long, value_name = "URL")]
     server: Option<String>,
+    /// Receive only what this names: a file or folder by its path in the share, or a file by its name;
+    /// * and ? stand for any characters but /. May be given more than once
+    #[arg(long, value_name = "PATTERN")]
+    only: Vec<String>,
     /// When everything is here, stay and serve it to others until interrupted
     #[arg(long)]
     stay: bool,
@@ -171,6 +176,7 @@ mod tests {
             "shoal send a --server https://example.org --json --until-received 2 --upload-limit 2MiB",
             "shoal receive https://example.org/#abc",
             "shoal receive https://example.org/#abc -o downloads --json --download-limit 500kB/s",
+            "shoal receive https://example.org/#abc --only album/*.jpg --only notes",
             "shoal receive https://example.org/#abc --stay --timeout 60 --name nas --config-dir c",
         ] {
             Arguments::try_parse_from(line.split(' ')).unwrap_or_else(|e| panic!("{line}: {e}"));

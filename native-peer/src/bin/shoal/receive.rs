@@ -6,11 +6,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use native_peer::storage::{DiskStorage, Storage};
-use native_peer::{Event, InviteLink, ShareId, ShareState};
+use native_peer::{Event, InviteLink, Selection, ShareId, ShareState};
 use tokio::time::Instant;
 
 use crate::ReceiveArguments;
 use crate::failure::{Code, Failure};
+use crate::only::Only;
 use crate::output::{Landed, Output, Progress, Wait};
 use crate::room::{Room, Step};
 
@@ -20,14 +21,15 @@ const SETTLE: Duration = Duration::from_millis(300);
 
 /// Receives until everything is complete; with `--stay`, until interrupted.
 pub(crate) async fn run(arguments: ReceiveArguments, output: &mut Output) -> Result<(), Failure> {
-    let ReceiveArguments { link, output: folder, server, stay, common } = arguments;
+    let ReceiveArguments { link, output: folder, server, only, stay, common } = arguments;
+    let only = Only::new(only);
     let link: InviteLink =
         link.parse().map_err(|error| Failure::new(Code::Invite, format!("{error}")))?;
     let storage = Arc::new(DiskStorage::new(&folder)?);
     let server = server.unwrap_or(link.server);
     let mut room = Room::enter(&common, server, Some(link.invite), storage.clone())?;
     let mut shares = Shares::default();
-    let result = fetch(&mut room, &mut shares, &folder, &*storage, stay, output).await;
+    let result = fetch(&mut room, &mut shares, &folder, &*storage, &only, stay, output).await;
     output.clear();
     room.leave(output).await;
     match result {
@@ -60,17 +62,25 @@ async fn fetch(
     shares: &mut Shares,
     folder: &Path,
     storage: &dyn Storage,
+    only: &Only,
     stay: bool,
     output: &mut Output,
 ) -> Result<(), Failure> {
     loop {
         match room.next(output).await? {
             Step::Event(Event::ShareAdded { share }) => {
-                if shares.complete.insert(share, false).is_none() {
+                let view = view(room, share);
+                let selection = view
+                    .as_ref()
+                    .map_or(Some(Selection::all()), |view| only.selection(&view.manifest));
+                if let (Some(selection), false) = (selection, shares.complete.contains_key(&share))
+                {
+                    shares.complete.insert(share, false);
                     shares.latest = Some(Instant::now());
-                    if let Some(view) = view(room, share) {
+                    if let Some(view) = view {
                         output.share(&view);
                     }
+                    room.peer.select(share, selection).await?;
                     room.peer.receive(share).await?;
                 }
             }
@@ -138,8 +148,8 @@ fn show(room: &Room, shares: &Shares, output: &mut Output) {
     };
     let mut wait = None;
     for view in snapshot.shares.iter().filter(|view| shares.complete.contains_key(&view.id)) {
-        progress.bytes += view.have;
-        progress.total += view.manifest.total();
+        progress.bytes += view.have.min(view.wanted);
+        progress.total += view.wanted;
         progress.uploaded += view.uploaded;
         progress.rate += view.rate;
         if let ShareState::Receiving { waiting: Some(waiting) } = view.state {
