@@ -411,7 +411,7 @@ fn an_avoided_peer_hears_that_we_left_and_is_let_in_again_when_it_is_avoided_no_
     let avoid = PeerPolicy { standing: Standing::Avoided, ..PeerPolicy::default() };
     world.receive(2, share);
     world.run_for(SECOND);
-    policy(&mut world, 2, |policy| drop(policy.peers.insert(key, avoid)));
+    policy(&mut world, 2, |policy| policy.peers.extend([(key, avoid)]));
     let had = have(&world, 2, share);
     world.run_for(MINUTE);
     let gone = |peer: usize, world: &World| {
