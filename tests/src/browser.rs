@@ -16,6 +16,7 @@ use tokio::runtime::Handle;
 use tokio::sync::{Mutex, MutexGuard};
 use url::Url;
 
+use crate::network::Side;
 use crate::page::Page;
 use crate::process::Process;
 use crate::wait::{Look, SOON, while_progressing};
@@ -42,11 +43,19 @@ pub struct Browser {
 }
 
 impl Browser {
-    /// Starts a browser.
+    /// Starts a browser on this machine's network.
     ///
     /// # Panics
     /// If it or its driver cannot be started.
     pub async fn start(kind: BrowserKind) -> Self {
+        Self::start_at(None, kind).await
+    }
+
+    /// Starts a browser, at a side of a network of ours if one is given.
+    ///
+    /// # Panics
+    /// If it or its driver cannot be started.
+    pub async fn start_at(side: Option<&Side>, kind: BrowserKind) -> Self {
         let directory = TempDir::with_prefix("shoal-browser-").expect("a temporary directory");
         let downloads = directory.path().join("downloads");
         let profile = directory.path().join("profile");
@@ -57,7 +66,8 @@ impl Browser {
             BrowserKind::Chromium => ("chromedriver", "started successfully on port "),
             BrowserKind::Firefox => ("geckodriver", "Listening on 127.0.0.1:"),
         };
-        let mut command = Process::command(programs::installed(program));
+        let path = programs::installed(program);
+        let mut command = side.map_or_else(|| Process::command(&path), |side| side.command(&path));
         command.args(["--port=0"]);
         if kind == BrowserKind::Firefox {
             command.arg("--websocket-port=0").arg("--profile-root").arg(&profile);
@@ -68,6 +78,7 @@ impl Browser {
             .find(SOON, |line| line.split_once(ready)?.1.trim_end_matches('.').parse().ok())
             .await
             .unwrap_or_else(|| panic!("{program} says which port it listens on"));
+        let port = side.map_or(port, |side| side.publish(port));
 
         let capabilities = match kind {
             BrowserKind::Chromium => chromium(&profile, &downloads),

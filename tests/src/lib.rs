@@ -13,6 +13,8 @@
 
 pub mod browser;
 pub mod files;
+pub mod link;
+pub mod network;
 pub mod page;
 pub mod proc;
 pub mod process;
@@ -22,6 +24,7 @@ pub mod shoal;
 pub mod wait;
 
 pub use browser::{Browser, BrowserKind};
+pub use network::{Network, Side};
 pub use page::Page;
 pub use server::Server;
 pub use shoal::Shoal;

@@ -128,11 +128,20 @@ impl<'a> Page<'a> {
 
     /// Waits for a share to be complete, for as long as it takes while there is progress.
     pub async fn complete(&self, title: &str) -> Article {
+        self.complete_seeing(title, |_| ()).await
+    }
+
+    /// The same, passing on the progress in percent at each look.
+    pub async fn complete_seeing(&self, title: &str, mut see: impl FnMut(f64)) -> Article {
         while_progressing(&format!("the share {title:?} to be complete"), async || {
             let shelf = self.shelf().await;
             match shelf.into_iter().find(|article| article.title == title) {
                 Some(article) if article.is_complete() => Look::Done(article),
-                article => Look::Progress(article.and_then(|article| article.progress)),
+                article => {
+                    let progress = article.and_then(|article| article.progress);
+                    see(progress.unwrap_or(0.0));
+                    Look::Progress(progress)
+                }
             }
         })
         .await

@@ -45,6 +45,15 @@ impl Server {
         &self.url
     }
 
+    /// The port of the loopback interface that it listens on.
+    ///
+    /// # Panics
+    /// Never: it was started there.
+    pub fn port(&self) -> u16 {
+        let port = self.url.rsplit(':').next().and_then(|port| port.parse().ok());
+        port.expect("it listens on 127.0.0.1:PORT")
+    }
+
     /// Its process id.
     pub fn pid(&self) -> u32 {
         self.process.pid()

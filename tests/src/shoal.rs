@@ -9,9 +9,10 @@ use serde_json::Value;
 use tempfile::TempDir;
 use tokio::time::Instant;
 
-use crate::Server;
+use crate::network::Side;
 use crate::process::Process;
 use crate::programs;
+use crate::server::Server;
 use crate::wait::{SOON, STALL};
 
 /// A running `shoal`. Events are taken in order: each wait begins after the last event it found.
@@ -41,24 +42,35 @@ pub struct Complete {
 impl Shoal {
     /// Shares paths in a new room.
     pub fn send(server: &Server, paths: &[&Path], flags: &[&str]) -> Self {
+        Self::send_at(None, server, paths, flags)
+    }
+
+    /// The same, at a side of a network of ours if one is given.
+    pub fn send_at(side: Option<&Side>, server: &Server, paths: &[&Path], flags: &[&str]) -> Self {
         let mut arguments: Vec<&OsStr> = vec!["send".as_ref()];
         arguments.extend(paths.iter().map(|path| path.as_os_str()));
         arguments.extend([OsStr::new("--server"), server.url().as_ref()]);
         arguments.extend(flags.iter().map(OsStr::new));
-        Self::start("shoal send", &arguments)
+        Self::start(side, "shoal send", &arguments)
     }
 
     /// Receives what is shared in the room of an invite, into a directory.
     pub fn receive(link: &str, directory: &Path, flags: &[&str]) -> Self {
+        Self::receive_at(None, link, directory, flags)
+    }
+
+    /// The same, at a side of a network of ours if one is given.
+    pub fn receive_at(side: Option<&Side>, link: &str, directory: &Path, flags: &[&str]) -> Self {
         let mut arguments: Vec<&OsStr> =
             vec!["receive".as_ref(), link.as_ref(), "-o".as_ref(), directory.as_os_str()];
         arguments.extend(flags.iter().map(OsStr::new));
-        Self::start("shoal receive", &arguments)
+        Self::start(side, "shoal receive", &arguments)
     }
 
-    fn start(name: &str, arguments: &[&OsStr]) -> Self {
+    fn start(side: Option<&Side>, name: &str, arguments: &[&OsStr]) -> Self {
         let config = TempDir::new().expect("a temporary directory can be made");
-        let mut command = Process::command(programs::ours("shoal"));
+        let path = programs::ours("shoal");
+        let mut command = side.map_or_else(|| Process::command(&path), |side| side.command(&path));
         command.args(arguments).arg("--json").arg("--config-dir").arg(config.path());
         command.env("SHOAL_LOG", "warn,native_peer=debug,protocol=debug");
         Self { process: Process::start(name, &mut command), read: 0, _config: config }
@@ -99,6 +111,14 @@ impl Shoal {
     /// # Panics
     /// If progress stalls, or an `error` event comes.
     pub async fn complete(&mut self) -> Complete {
+        self.complete_seeing(|_| ()).await
+    }
+
+    /// The same, passing on how many bytes are there, each time that is told.
+    ///
+    /// # Panics
+    /// If progress stalls, or an `error` event comes.
+    pub async fn complete_seeing(&mut self, mut see: impl FnMut(u64)) -> Complete {
         let mut last = (0, Instant::now());
         let event = loop {
             let next = self.next(STALL, |event| {
@@ -111,6 +131,7 @@ impl Shoal {
                 break event;
             }
             let bytes = event["bytes"].as_u64().expect("progress tells bytes");
+            see(bytes);
             if bytes != last.0 {
                 last = (bytes, Instant::now());
             }

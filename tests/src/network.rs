@@ -1,0 +1,213 @@
+//! A network of two machines with a link between them, on this one: two network namespaces, each with
+//! one interface besides loopback, joined by a [`Link`].
+//!
+//! Programs are started at a [`Side`] by [`Side::command`]; what listens on one namespace's loopback is
+//! made reachable on another's by [`Side::reach`] and [`Side::publish`], past the link: the signaling
+//! server and the browsers' drivers are not what is measured.
+//!
+//! It takes the rights of a namespace's administrator: see [`enter`]. Namespaces and devices have no
+//! names outside; they end with the processes that use them, whatever ends those.
+
+use std::ffi::OsStr;
+use std::fs::File;
+use std::io::{self, BufRead, BufReader};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::os::fd::AsFd;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::Arc;
+use std::thread;
+
+use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
+use tun_rs::DeviceBuilder;
+
+use crate::link::{Link, Shape};
+use crate::process::Process;
+
+/// Set for the program that [`enter`] starts.
+const INSIDE: &str = "SHOAL_BENCH_INSIDE";
+/// Packets that a device keeps until the link takes them: far more than come between two looks.
+const DEVICE_QUEUE: u32 = 4000;
+
+/// Whether this process was started by [`enter`].
+pub fn is_inside() -> bool {
+    std::env::var_os(INSIDE).is_some()
+}
+
+/// Runs this program again with these arguments, in namespaces of its own for network, processes and
+/// mounts, and waits for its end. All that it starts ends with it, and it ends with us. Where we are not
+/// root it is made the root of a user namespace of its own; /dev/net/tun must be open to it then.
+///
+/// # Errors
+/// If this program does not know itself or `unshare` and `setpriv` (of util-linux) cannot be run.
+pub fn enter(arguments: &[&str]) -> io::Result<ExitStatus> {
+    let mut command = Command::new("setpriv");
+    command.args(["--pdeathsig", "KILL", "unshare"]);
+    if !rustix::process::geteuid().is_root() {
+        command.args(["--user", "--map-root-user"]);
+    }
+    command.args(["--net", "--pid", "--fork", "--mount-proc", "--kill-child"]);
+    command.arg(std::env::current_exe()?).args(arguments).env(INSIDE, "1");
+    command.status()
+}
+
+/// Two machines and the link between them.
+#[derive(Debug)]
+pub struct Network {
+    /// One of them.
+    pub left: Side,
+    /// The other.
+    pub right: Side,
+    /// Between them.
+    pub link: Link,
+}
+
+/// A machine: a network namespace with the interface `eth0`.
+#[derive(Debug)]
+pub struct Side {
+    address: Ipv4Addr,
+    namespace: Arc<File>,
+    /// Keeps the namespace; ends when its input does, and so with us.
+    holder: Child,
+}
+
+impl Network {
+    /// Makes the namespaces and joins them.
+    ///
+    /// # Panics
+    /// If the rights for that are missing; see [`enter`].
+    pub fn start(shape: Shape, seed: u64) -> Self {
+        run(Command::new("ip").args(["link", "set", "lo", "up"]));
+        let (left, left_device) = Side::start("left", Ipv4Addr::new(10, 77, 0, 1));
+        let (right, right_device) = Side::start("right", Ipv4Addr::new(10, 77, 0, 2));
+        let link = Link::start([left_device, right_device], shape, seed);
+        Self { left, right, link: link.expect("the devices are open") }
+    }
+}
+
+impl Side {
+    fn start(name: &str, address: Ipv4Addr) -> (Self, tun_rs::SyncDevice) {
+        let mut holder = Command::new("unshare")
+            .args(["--net", "sh", "-c", "echo there; read end"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("unshare can be run");
+        let out = holder.stdout.take().expect("standard output is piped");
+        let there = BufReader::new(out).lines().next();
+        there.expect("a network namespace can be made").expect("it says so in a line");
+        let namespace = File::open(namespace_of(holder.id())).expect("the namespace is there");
+
+        // A device stays with whoever made it when it moves to another namespace.
+        let device = DeviceBuilder::new()
+            .name(name)
+            .tx_queue_len(DEVICE_QUEUE)
+            .enable(false)
+            .build_sync()
+            .expect("/dev/net/tun can be opened, and a device made");
+        let pid = holder.id().to_string();
+        run(Command::new("ip").args(["link", "set", name, "netns", &pid, "name", "eth0"]));
+        let side = Self { address, namespace: Arc::new(namespace), holder };
+        let configure: [&[&str]; 4] = [
+            &["address", "add", &format!("{address}/24"), "dev", "eth0"],
+            &["link", "set", "lo", "up"],
+            &["link", "set", "eth0", "up"],
+            // Browsers offer the address that leads to the rest of the world.
+            &["route", "add", "default", "dev", "eth0"],
+        ];
+        for arguments in configure {
+            run(side.command("ip").as_std_mut().args(arguments));
+        }
+        (side, device)
+    }
+
+    /// Its address on the link.
+    pub fn address(&self) -> Ipv4Addr {
+        self.address
+    }
+
+    /// A command that will run here.
+    pub fn command(&self, program: impl AsRef<OsStr>) -> tokio::process::Command {
+        let mut command = Process::command("nsenter");
+        command.arg(format!("--net={}", namespace_of(self.holder.id()))).arg("--");
+        command.arg(program);
+        command
+    }
+
+    /// Runs something on a thread that is here: the sockets it makes are, too.
+    pub fn run<T: Send>(&self, action: impl FnOnce() -> T + Send) -> T {
+        run_in(&self.namespace, action)
+    }
+
+    /// Lets processes here reach a port of this process's loopback at the same port of theirs.
+    pub fn reach(&self, port: u16) {
+        let local = loopback(port);
+        let listener = self.run(|| TcpListener::bind(local)).expect("the port is free here");
+        relay(listener, move || TcpStream::connect(local));
+    }
+
+    /// Lets this process reach a port of this side's loopback at the port it gives.
+    pub fn publish(&self, port: u16) -> u16 {
+        let listener = TcpListener::bind(loopback(0)).expect("some port is free");
+        let published = listener.local_addr().expect("it is bound").port();
+        let namespace = self.namespace.clone();
+        relay(listener, move || run_in(&namespace, || TcpStream::connect(loopback(port))));
+        published
+    }
+
+    /// Packets that came faster than the link took them from the device. A run in which there are any
+    /// has not measured what it meant to.
+    pub fn overrun(&self) -> u64 {
+        let mut command = self.command("ip");
+        command.args(["-json", "-statistics", "link", "show", "eth0"]);
+        let output = command.as_std_mut().output().expect("ip can be run");
+        let links: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
+        links[0]["stats64"]["tx"]["dropped"].as_u64().expect("ip counts what was dropped")
+    }
+}
+
+impl Drop for Side {
+    fn drop(&mut self) {
+        drop(self.holder.stdin.take());
+        let _ended = self.holder.wait();
+    }
+}
+
+fn namespace_of(pid: u32) -> String {
+    format!("/proc/{pid}/ns/net")
+}
+
+fn run_in<T: Send>(namespace: &File, action: impl FnOnce() -> T + Send) -> T {
+    let moved = || {
+        move_into_link_name_space(namespace.as_fd(), Some(LinkNameSpaceType::Network))
+            .expect("we made the namespace");
+        action()
+    };
+    thread::scope(|scope| scope.spawn(moved).join()).expect("the action does not panic")
+}
+
+fn loopback(port: u16) -> SocketAddr {
+    (Ipv4Addr::LOCALHOST, port).into()
+}
+
+/// Passes on each connection to one of its own, for as long as this process runs.
+fn relay(listener: TcpListener, connect: impl Fn() -> io::Result<TcpStream> + Send + 'static) {
+    thread::spawn(move || {
+        for near in listener.incoming().flatten() {
+            // A refused connection is passed on as a closed one.
+            let Ok(far) = connect() else { continue };
+            for (from, to) in [(near.try_clone(), far.try_clone()), (Ok(far), Ok(near))] {
+                let (Ok(mut from), Ok(mut to)) = (from, to) else { continue };
+                thread::spawn(move || {
+                    let _ended = io::copy(&mut from, &mut to);
+                    let _closed = to.shutdown(std::net::Shutdown::Write);
+                });
+            }
+        }
+    });
+}
+
+fn run(command: &mut Command) {
+    let output = command.output().expect("iproute2 is installed");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{command:?} failed: {}", said.trim());
+}
