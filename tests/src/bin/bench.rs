@@ -1,8 +1,14 @@
-//! `cargo xtask bench [memory|throughput|swarm]`: measures the built products, prints a table, and fails where a
+//! `cargo xtask bench [memory|throughput|swarm|long-path|small-files]`: measures the built products, prints a table, and fails where a
 //! promised bound does not hold. The figures of our machines are in docs/performance.md.
 //!
 //! Rates depend on the machine and on what else it does: only ratios within one run are bounded.
 
+#[path = "bench/bare.rs"]
+mod bare;
+#[path = "bench/long_path.rs"]
+mod long_path;
+#[path = "bench/small_files.rs"]
+mod small_files;
 #[path = "bench/swarm.rs"]
 mod swarm;
 
@@ -17,7 +23,7 @@ use serde_json::json;
 use tempfile::TempDir;
 use tests::proc::{cpu_time, own_memory};
 use tests::wait::{Look, while_progressing};
-use tests::{Browser, BrowserKind, Page, Server, Shoal, files};
+use tests::{Browser, BrowserKind, Page, Server, Shoal, files, network};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
@@ -38,16 +44,36 @@ async fn main() -> ExitCode {
             memory(&mut report).await;
             throughput(&mut report).await;
             swarm::run(&mut report).await;
+            long_path::run(&mut report).await;
+            small_files::run(&mut report).await;
         }
         Some("memory") => memory(&mut report).await,
         Some("throughput") => throughput(&mut report).await,
         Some("swarm") => swarm::run(&mut report).await,
+        Some("long-path") => long_path::run(&mut report).await,
+        Some("small-files") => small_files::run(&mut report).await,
         Some(other) => {
-            eprintln!("there is no benchmark {other}; there are memory, throughput and swarm");
+            eprintln!(
+                "there is no benchmark {other}; there are memory, throughput, swarm, long-path and small-files"
+            );
             return ExitCode::FAILURE;
         }
     }
     report.print()
+}
+
+/// For a benchmark that needs a network of its own: whether this process is not yet inside one. If so, it
+/// has been run in another process that is.
+fn is_outside(report: &mut Report, name: &str) -> bool {
+    if network::is_inside() {
+        return false;
+    }
+    let (value, held) = match network::enter(&[name]) {
+        Ok(status) => ("see above".to_owned(), status.success()),
+        Err(error) => (format!("no network of our own: {error}"), false),
+    };
+    report.line(name, value, Some(held));
+    true
 }
 
 /// How much memory sending and receiving 2 GiB takes: by command on both sides, then with Chromium on
