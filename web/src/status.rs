@@ -15,6 +15,8 @@ pub(crate) fn word(share: &ShareInfo, saving: bool) -> &'static str {
         (ShareState::Opening, _) => text.opening,
         (ShareState::Receiving, Some(Waiting::Source)) => text.waiting_source,
         (ShareState::Receiving, Some(Waiting::Silence)) => text.waiting_silence,
+        (ShareState::Receiving, Some(Waiting::Paused)) => text.paused,
+        (ShareState::Receiving, Some(Waiting::ServiceOff)) => text.receiving_off,
         (ShareState::Receiving, None) => text.receiving,
         (ShareState::Finishing, _) => text.finishing,
         (ShareState::Complete, _) if saving => text.saving,
@@ -44,6 +46,8 @@ pub(crate) fn figures(share: &ShareInfo) -> Vec<String> {
             let hint = match waiting {
                 Waiting::Source => text.waiting_source_hint,
                 Waiting::Silence => text.waiting_silence_hint,
+                Waiting::Paused => text.paused_hint,
+                Waiting::ServiceOff => text.receiving_off_hint,
             };
             vec![part(share), hint.to_owned()]
         }
