@@ -53,7 +53,14 @@ impl Reader {
 }
 
 async fn read_slice(read: &Read) -> Result<Vec<u8>, StorageError> {
-    let slice = slice(&read.blob, read.offset, u64::from(read.length)).map_err(|e| source(&e))?;
+    let all = read.offset == 0 && read.blob.size() == f64::from(read.length);
+    // A slice is a blob of its own to the browser: of small files, Chromium reads whole ones three times
+    // as fast.
+    let slice = if all {
+        read.blob.clone()
+    } else {
+        slice(&read.blob, read.offset, u64::from(read.length)).map_err(|e| source(&e))?
+    };
     let bytes = opfs::bytes(&slice).await.map_err(|thrown| source(&thrown))?;
     if bytes.len() == read.length as usize { Ok(bytes) } else { Err(StorageError::Changed) }
 }
