@@ -35,7 +35,7 @@ const MIN_OF_BARE: f64 = 6.0;
 const BARE_TIME: Duration = Duration::from_secs(20);
 const SIZE: u64 = 96 * MIB;
 /// When a transfer is taken for measured, whether complete or not.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(30);
 
 pub(crate) async fn run(report: &mut Report) {
     if crate::is_outside(report, "long-path") {
