@@ -78,6 +78,19 @@ impl fmt::Display for PublicKey {
     }
 }
 
+impl std::str::FromStr for PublicKey {
+    type Err = crate::codec::DecodeError;
+
+    /// Reads what `Display` writes. Whether it is a key shows when something is verified with it.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let bytes = HEXLOWER.decode(text.as_bytes()).ok();
+        bytes
+            .and_then(|bytes| bytes.try_into().ok())
+            .map(Self)
+            .ok_or(crate::codec::DecodeError::OutOfRange("public key"))
+    }
+}
+
 impl fmt::Debug for PublicKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "PublicKey({})", self.short())

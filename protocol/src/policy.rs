@@ -22,8 +22,9 @@ pub struct Policy {
     /// The most connections to any one peer: more than one are made where a long path carries more over
     /// several. 8 unless set; 1 saves a phone's battery.
     pub lanes: usize,
-    /// The most peers that blocks are sent to at one time; others wait their turn. 8 unless set: a slow
-    /// uplink split among many would help nobody soon.
+    /// How many requests are read and answered at one time, at least one; others wait their turn. 8
+    /// unless set: enough that a disk is never waited for, and few enough that a slow uplink is not
+    /// split among many, which would help nobody soon.
     pub upload_slots: usize,
     /// The most that is sent, to all peers together; unlimited unless set.
     pub upload: Option<u64>,

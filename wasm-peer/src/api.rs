@@ -8,17 +8,15 @@ use serde::{Deserialize, Serialize};
 use wasm_bindgen::prelude::*;
 
 /// How to enter a room. Everything has a default.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct PeerOptions {
     /// What others see this peer called; shortened to 64 bytes.
     pub name: Option<String>,
     /// Address of the server for a new room, such as `https://host/`; else the page's own origin.
     pub server: Option<String>,
-    /// Bytes of files sent per second at most, to all peers together.
-    pub upload_limit: Option<u64>,
-    /// Bytes of files received per second at most, from all peers together.
-    pub download_limit: Option<u64>,
+    /// What it may do from the start; see `setPolicy`.
+    pub policy: Policy,
     /// Where the worker's script is; else [`DEFAULT_WORKER_URL`].
     pub worker_url: Option<String>,
 }
@@ -26,14 +24,157 @@ pub struct PeerOptions {
 /// Where Trunk puts the worker's script: its loader beside the page.
 pub const DEFAULT_WORKER_URL: &str = "/worker_loader.js";
 
-/// Caps on bandwidth, bytes per second; absent is unlimited.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// What a peer may do, with whom, and how much of it. Everything has a default.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-pub struct Limits {
-    /// Bytes of files sent per second, to all peers together.
+pub struct Policy {
+    /// The most connections at once.
+    pub connections: Option<u32>,
+    /// How many requests are answered at one time.
+    pub upload_slots: Option<u32>,
+    /// Bytes of files sent per second at most, to all peers together.
     pub upload: Option<u64>,
-    /// Bytes of files received per second, from all peers together.
+    /// Bytes of files received per second at most, from all peers together.
     pub download: Option<u64>,
+    /// Bytes of files sent per second at most, to any one peer.
+    pub upload_per_peer: Option<u64>,
+    /// Bytes of files received per second at most, from any one peer.
+    pub download_per_peer: Option<u64>,
+    /// Whether caps do not count on the LAN.
+    pub lan_exempt: bool,
+    /// What holds for single peers.
+    pub peers: Vec<PeerPolicy>,
+    /// Which paths may be used.
+    pub path: PathPolicy,
+    /// What is switched off.
+    pub off: Vec<Service>,
+    /// Which shares are received without asking.
+    pub accept: Accept,
+    /// Bytes that may be asked for and not yet written.
+    pub memory_in_flight: Option<u64>,
+    /// Stop serving what was sent so many times.
+    pub stop_at_ratio: Option<f64>,
+    /// Stop serving what was complete for so many seconds.
+    pub stop_after_seconds: Option<f64>,
+}
+
+/// What holds for one peer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PeerPolicy {
+    /// Its public key, as in [`PeerInfo::public_key`].
+    pub public_key: String,
+    /// How we stand to it.
+    #[serde(default)]
+    pub standing: Standing,
+    /// Bytes of files sent to it per second at most.
+    #[serde(default)]
+    pub upload: Option<u64>,
+    /// Bytes of files received from it per second at most.
+    #[serde(default)]
+    pub download: Option<u64>,
+}
+
+/// How we stand to a peer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Standing {
+    /// Like to everybody.
+    #[default]
+    Neutral,
+    /// What it shares may be received without asking.
+    Trusted,
+    /// Never connected to.
+    Avoided,
+}
+
+/// Which paths may be used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum PathPolicy {
+    /// Whatever connects.
+    #[default]
+    Any,
+    /// Only within one network or machine.
+    LanOnly,
+    /// Not through a relay.
+    DirectOnly,
+    /// Only through a relay: hides our address from peers.
+    RelayOnly,
+}
+
+/// What can be switched off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Service {
+    /// Offering and serving our own shares.
+    Share,
+    /// Receiving shares.
+    Receive,
+    /// Serving to others what we received.
+    ServeOn,
+    /// Telling peers of each other.
+    Introduce,
+}
+
+/// Which shares are received without asking.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Accept {
+    /// None.
+    #[default]
+    Ask,
+    /// Those of trusted peers.
+    Trusted,
+    /// Every one.
+    All,
+}
+
+/// How urgent a share or file is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Priority {
+    /// Only where nothing more urgent can be asked for.
+    Low,
+    /// As it comes.
+    Normal,
+    /// Before everything else.
+    High,
+}
+
+/// Which files of a share are wanted; without a priority a file is not.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Selection {
+    /// What holds for files that are not named.
+    pub rest: Option<Priority>,
+    /// What holds for single files.
+    pub files: Vec<FileChoice>,
+}
+
+/// What is wanted of one file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FileChoice {
+    /// The file's place in [`ShareInfo::files`].
+    pub file: u32,
+    /// How urgent it is; absent if it is not wanted.
+    #[serde(default)]
+    pub priority: Option<Priority>,
+}
+
+/// Why a share is not served although there is some of it here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Withheld {
+    /// You: it is not to be served.
+    ByUser,
+    /// Sharing or serving on is switched off.
+    ServiceOff,
+    /// It was sent as often as the policy says.
+    Ratio,
+    /// It was complete for as long as the policy says.
+    Time,
 }
 
 /// A file to be shared, or an empty directory.
@@ -105,6 +246,8 @@ pub struct PeerInfo {
     pub name: String,
     /// The first digits of its key, once proven.
     pub key: Option<String>,
+    /// All of its key: what a policy names it by.
+    pub public_key: Option<String>,
     /// Whether it is connected and confirmed.
     pub connected: bool,
     /// Whether it made the room's invite.
@@ -153,7 +296,13 @@ pub struct ShareInfo {
     pub error: Option<String>,
     /// Whether it was saved: handed to the browser as a download, or written into the picked directory.
     pub saved: bool,
-    /// Bytes that are verified and durable here.
+    /// Bytes of the files that are wanted.
+    pub wanted: u64,
+    /// How urgent it is among several shares.
+    pub priority: Priority,
+    /// Why it is not served, if it is not although there is some of it here.
+    pub withheld: Option<Withheld>,
+    /// Bytes that are verified and durable here, of files wanted or not.
     pub have: u64,
     /// Bytes that came over the network and were verified.
     pub fetched: u64,
@@ -242,6 +391,8 @@ pub struct FileInfo {
     pub size: u64,
     /// Its BLAKE3 hash as `b3sum` prints it, once the hashes of all its pieces are known.
     pub hash: Option<String>,
+    /// How urgent it is; absent if it is not wanted.
+    pub priority: Option<Priority>,
 }
 
 /// Something happened.
@@ -294,11 +445,35 @@ const TYPESCRIPT: &str = r#"
 export interface PeerOptions {
     name?: string;
     server?: string;
-    uploadLimit?: number;
-    downloadLimit?: number;
+    policy?: Policy;
     workerUrl?: string;
 }
-export interface Limits { upload?: number; download?: number; }
+export interface Policy {
+    connections?: number;
+    uploadSlots?: number;
+    upload?: number;
+    download?: number;
+    uploadPerPeer?: number;
+    downloadPerPeer?: number;
+    lanExempt?: boolean;
+    peers?: {
+        publicKey: string;
+        standing?: "neutral" | "trusted" | "avoided";
+        upload?: number;
+        download?: number;
+    }[];
+    path?: "any" | "lanOnly" | "directOnly" | "relayOnly";
+    off?: ("share" | "receive" | "serveOn" | "introduce")[];
+    accept?: "ask" | "trusted" | "all";
+    memoryInFlight?: number;
+    stopAtRatio?: number;
+    stopAfterSeconds?: number;
+}
+export type Priority = "low" | "normal" | "high";
+export interface Selection {
+    rest?: Priority;
+    files?: { file: number; priority?: Priority }[];
+}
 export interface SharedFile { path: string; file?: File; }
 export interface SaveableBlob { blob: Blob; name: string; }
 export interface State {
@@ -316,6 +491,7 @@ export interface PeerInfo {
     id: string;
     name: string;
     key?: string;
+    publicKey?: string;
     connected: boolean;
     isCreator: boolean;
     path?: "lan" | "direct" | "relayed";
@@ -333,6 +509,9 @@ export interface ShareInfo {
     waiting?: "source" | "silence" | "paused" | "serviceOff";
     error?: string;
     saved: boolean;
+    wanted: number;
+    priority: Priority;
+    withheld?: "byUser" | "serviceOff" | "ratio" | "time";
     have: number;
     fetched: number;
     reused: number;
@@ -346,7 +525,7 @@ export interface ShareInfo {
     fromCreator: boolean;
     origin: string;
     pieces: number;
-    files: { path: string; size: number; hash?: string }[];
+    files: { path: string; size: number; hash?: string; priority?: Priority }[];
 }
 export interface PeerEvent {
     type: "joined" | "serverLost" | "refused" | "peerConnected" | "peerGone" | "shareAdded"

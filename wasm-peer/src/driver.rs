@@ -19,7 +19,6 @@ use protocol::io::{
 };
 use protocol::manifest::{Entry, EntryKind, Manifest, ShareId, SharePath};
 use protocol::piece::FileIndex;
-use protocol::policy::Policy;
 use protocol::swarm::{Config, Swarm};
 use protocol::time::Instant;
 use wasm_bindgen::prelude::*;
@@ -35,7 +34,7 @@ use crate::signaling::Signaling;
 use crate::source::Reader;
 use crate::storage::Storage;
 use crate::wire::{self, Command, ConnectionReport, ToWindow, ToWorker};
-use crate::{clock, profile, save, view};
+use crate::{clock, policy, profile, save, view};
 
 /// What a browser's socket holds. Chromium asks for 128 KiB whatever the system would give; page scripts
 /// cannot see or change it.
@@ -199,11 +198,7 @@ impl Driver {
             key,
             name: name.clone(),
             seed: profile::random(),
-            policy: Policy {
-                upload: options.upload_limit,
-                download: options.download_limit,
-                ..Policy::default()
-            },
+            policy: policy::policy(options.policy)?,
         };
         let mut swarm = Swarm::new(clock::now(), config);
         swarm.join(clock::now());
@@ -309,9 +304,23 @@ impl Driver {
                 (received.saved, received.error) = (true, None);
                 Ok(JsValue::UNDEFINED)
             }
-            Command::SetLimits(api::Limits { upload, download }) => {
-                let policy = Policy { upload, download, ..self.swarm.policy().clone() };
-                self.swarm.set_policy(now, policy);
+            Command::Select { share, selection } => {
+                done(self.swarm.select(now, parse(&share)?, policy::selection(&selection)))
+            }
+            Command::SetPaused { share, paused: true } => {
+                done(self.swarm.pause(now, parse(&share)?))
+            }
+            Command::SetPaused { share, paused: false } => {
+                done(self.swarm.resume(now, parse(&share)?))
+            }
+            Command::SetPriority { share, priority } => {
+                done(self.swarm.set_priority(now, parse(&share)?, policy::priority(priority)))
+            }
+            Command::SetServing { share, serve } => {
+                done(self.swarm.set_serving(now, parse(&share)?, serve))
+            }
+            Command::SetPolicy(said) => {
+                self.swarm.set_policy(now, policy::policy(*said)?);
                 Ok(JsValue::UNDEFINED)
             }
             Command::Leave => {

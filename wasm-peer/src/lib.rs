@@ -31,6 +31,7 @@ mod journal;
 mod lane;
 mod layout;
 mod opfs;
+mod policy;
 mod profile;
 mod save;
 mod signaling;

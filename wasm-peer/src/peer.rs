@@ -15,7 +15,7 @@ use web_sys::{
     PageTransitionEvent, Url, Window, Worker, WorkerOptions, WorkerType,
 };
 
-use crate::api::{DEFAULT_WORKER_URL, EventKind, Limits, PeerEvent, PeerOptions, SharedFile};
+use crate::api::{DEFAULT_WORKER_URL, EventKind, PeerEvent, PeerOptions, Policy, SharedFile};
 use crate::connection::Broker;
 use crate::error;
 use crate::wire::{self, Command, ToWindow, ToWorker};
@@ -147,17 +147,70 @@ impl Peer {
         self.0.call(Command::Saved { share }).await.map(drop)
     }
 
-    /// Changes the caps on bandwidth, at once.
+    /// Chooses which files of a share are wanted and how urgently; before, all are. More can be wanted
+    /// at any time, even when what was wanted is complete.
     ///
     /// # Errors
-    /// An `Error` if the limits are no numbers.
-    #[wasm_bindgen(js_name = setLimits)]
-    pub async fn set_limits(
+    /// An `Error` if there is no such share.
+    pub async fn select(
         &self,
-        #[wasm_bindgen(unchecked_param_type = "Limits")] limits: JsValue,
+        share: String,
+        #[wasm_bindgen(unchecked_param_type = "Selection")] selection: JsValue,
     ) -> Result<(), JsValue> {
-        let limits: Limits = parse(limits)?;
-        self.0.call(Command::SetLimits(limits)).await.map(drop)
+        let selection = parse(selection)?;
+        self.0.call(Command::Select { share, selection }).await.map(drop)
+    }
+
+    /// Asks for no more of a share until [`Peer::resume`]; what is here is served on.
+    ///
+    /// # Errors
+    /// An `Error` if there is no such share.
+    pub async fn pause(&self, share: String) -> Result<(), JsValue> {
+        self.0.call(Command::SetPaused { share, paused: true }).await.map(drop)
+    }
+
+    /// Goes on where [`Peer::pause`] stopped.
+    ///
+    /// # Errors
+    /// An `Error` if there is no such share.
+    pub async fn resume(&self, share: String) -> Result<(), JsValue> {
+        self.0.call(Command::SetPaused { share, paused: false }).await.map(drop)
+    }
+
+    /// How urgent a share is among several.
+    ///
+    /// # Errors
+    /// An `Error` if there is no such share.
+    #[wasm_bindgen(js_name = setPriority)]
+    pub async fn set_priority(
+        &self,
+        share: String,
+        #[wasm_bindgen(unchecked_param_type = "Priority")] priority: JsValue,
+    ) -> Result<(), JsValue> {
+        let priority = parse(priority)?;
+        self.0.call(Command::SetPriority { share, priority }).await.map(drop)
+    }
+
+    /// Whether a share, ours or received, is served to others.
+    ///
+    /// # Errors
+    /// An `Error` if there is no such share.
+    #[wasm_bindgen(js_name = setServing)]
+    pub async fn set_serving(&self, share: String, serve: bool) -> Result<(), JsValue> {
+        self.0.call(Command::SetServing { share, serve }).await.map(drop)
+    }
+
+    /// Puts another policy in force, at once; what it leaves out is as usual.
+    ///
+    /// # Errors
+    /// An `Error` if it is none.
+    #[wasm_bindgen(js_name = setPolicy)]
+    pub async fn set_policy(
+        &self,
+        #[wasm_bindgen(unchecked_param_type = "Policy")] policy: JsValue,
+    ) -> Result<(), JsValue> {
+        let policy: Policy = parse(policy)?;
+        self.0.call(Command::SetPolicy(Box::new(policy))).await.map(drop)
     }
 
     /// Says goodbye to everyone and lets go of everything. The peer is of no use afterwards.

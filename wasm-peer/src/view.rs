@@ -1,13 +1,17 @@
 //! How the core's views and events look to embedders ([`crate::api`]).
 
-use protocol::event::{CloseReason, Event, PeerView, ShareState as CoreState, ShareView, Waiting};
+use protocol::event::{
+    CloseReason, Event, PeerView, ShareState as CoreState, ShareView, Waiting,
+    Withheld as CoreWithheld,
+};
 use protocol::io::PathKind as CorePath;
 use protocol::manifest::EntryKind;
 use protocol::piece::FileIndex;
+use protocol::policy::Priority as CorePriority;
 
 use crate::api::{
-    EventKind, FileInfo, MAX_FILES_TOLD, PathKind, PeerEvent, PeerInfo, ShareInfo, ShareState,
-    SourceInfo, Waiting as ApiWaiting,
+    EventKind, FileInfo, MAX_FILES_TOLD, PathKind, PeerEvent, PeerInfo, Priority, ShareInfo,
+    ShareState, SourceInfo, Waiting as ApiWaiting, Withheld,
 };
 
 /// A peer as embedders see it.
@@ -17,6 +21,7 @@ pub(crate) fn peer(view: PeerView) -> PeerInfo {
         id: view.id.to_string(),
         name: view.name,
         key: view.key.map(|key| key.short()),
+        public_key: view.key.map(|key| key.to_string()),
         connected: view.connected,
         is_creator: view.is_creator,
         path: path.map(|path| path_kind(path.kind)),
@@ -50,6 +55,7 @@ pub(crate) fn share(
         path: entry.path.to_string(),
         size: entry.size(),
         hash: hash(file),
+        priority: view.selection.of(file).map(priority),
     });
     ShareInfo {
         id: view.id.to_string(),
@@ -66,6 +72,14 @@ pub(crate) fn share(
         }),
         error: error.or_else(|| save_error.map(str::to_owned)),
         saved,
+        wanted: view.wanted,
+        priority: priority(view.priority),
+        withheld: view.withheld.map(|why| match why {
+            CoreWithheld::ByUser => Withheld::ByUser,
+            CoreWithheld::ServiceOff => Withheld::ServiceOff,
+            CoreWithheld::Ratio => Withheld::Ratio,
+            CoreWithheld::Time => Withheld::Time,
+        }),
         have: view.have,
         fetched: view.fetched,
         reused: view.reused,
@@ -171,6 +185,14 @@ fn path_kind(kind: CorePath) -> PathKind {
         CorePath::Lan => PathKind::Lan,
         CorePath::Direct => PathKind::Direct,
         CorePath::Relayed => PathKind::Relayed,
+    }
+}
+
+fn priority(priority: CorePriority) -> Priority {
+    match priority {
+        CorePriority::Low => Priority::Low,
+        CorePriority::Normal => Priority::Normal,
+        CorePriority::High => Priority::High,
     }
 }
 

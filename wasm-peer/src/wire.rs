@@ -9,7 +9,7 @@ use serde_wasm_bindgen::preserve;
 use wasm_bindgen::JsValue;
 use web_sys::{FileSystemDirectoryHandle, RtcDataChannel};
 
-use crate::api::{Limits, PathKind, PeerEvent, PeerOptions, SharedFile};
+use crate::api::{PathKind, PeerEvent, PeerOptions, Policy, Priority, Selection, SharedFile};
 
 /// From the window to the worker.
 #[derive(Serialize, Deserialize)]
@@ -75,8 +75,36 @@ pub(crate) enum Command {
         /// The share's id.
         share: String,
     },
-    /// Change the caps → nothing.
-    SetLimits(Limits),
+    /// Choose files → nothing.
+    Select {
+        /// The share's id.
+        share: String,
+        /// What is wanted of it.
+        selection: Selection,
+    },
+    /// Ask for no more of a share, or go on → nothing.
+    SetPaused {
+        /// The share's id.
+        share: String,
+        /// Whether to pause.
+        paused: bool,
+    },
+    /// Make a share more or less urgent → nothing.
+    SetPriority {
+        /// The share's id.
+        share: String,
+        /// How urgent.
+        priority: Priority,
+    },
+    /// Serve a share to others or not → nothing.
+    SetServing {
+        /// The share's id.
+        share: String,
+        /// Whether to.
+        serve: bool,
+    },
+    /// Put another policy in force → nothing.
+    SetPolicy(Box<Policy>),
     /// Say goodbye and let go of everything → nothing.
     Leave,
 }

@@ -3,7 +3,7 @@
 //! Requests of a lane are answered in order, and lanes take turns: each turn reads and sends one
 //! *group*, a large piece or neighbouring small ones that go into one signature and few messages. Groups
 //! are sent one after the other, not side by side, so that whoever gets a piece can serve it on soon.
-//! At most [`SLOTS`] groups are in work at once, not counting those whose receiver takes no more for
+//! At most so many groups as the policy has upload slots are in work at once, not counting those whose receiver takes no more for
 //! now, and at most [`READ_AHEAD_BYTES`] per lane: this bounds memory.
 //!
 //! **Super-seeding.** A flexible request is answered with pieces that nobody else in the room has or is
@@ -34,8 +34,6 @@ use crate::time::{Duration, Instant};
 const MAX_REQUESTS: usize = 1024;
 /// Neighbouring pieces are read and signed together up to this many bytes.
 const GROUP_BYTES: u64 = 256 << 10;
-/// Groups in work at once: enough that a disk is never waited for.
-const SLOTS: usize = 8;
 /// Read ahead of what is being sent, per lane; and at least one group.
 const READ_AHEAD_BYTES: u64 = 1 << 20;
 /// Under a cap of so many bytes per second a message carries 1/[`MESSAGES_PER_SECOND`] of it.
@@ -206,7 +204,7 @@ impl Swarm {
                 let lane = self.lanes.get(&group.connection);
                 group.unread > 0 || lane.is_some_and(|lane| lane.takes(group))
             };
-            if self.work.iter().filter(is_moving).count() >= SLOTS {
+            if self.work.iter().filter(is_moving).count() >= self.policy.upload_slots.max(1) {
                 return;
             }
             let Some(turn) = self.turns.iter().position(|&connection| {

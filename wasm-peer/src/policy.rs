@@ -1,0 +1,78 @@
+//! How what embedders say of policies and choices ([`crate::api`]) looks to the core.
+
+use std::time::Duration;
+
+use protocol::identity::PublicKey;
+use protocol::piece::FileIndex;
+use protocol::policy as core;
+
+use crate::api;
+
+/// An embedder's policy; a sentence if a key in it is none.
+pub(crate) fn policy(said: api::Policy) -> Result<core::Policy, String> {
+    let usual = core::Policy::default();
+    let is_on = |service| !said.off.contains(&service);
+    let seconds = said.stop_after_seconds.filter(|seconds| (0.0..1e12).contains(seconds));
+    let peers: Result<_, String> = said.peers.iter().map(peer).collect();
+    Ok(core::Policy {
+        connections: said.connections.map_or(usual.connections, |it| it as usize),
+        upload_slots: said.upload_slots.map_or(usual.upload_slots, |it| it as usize),
+        upload: said.upload,
+        download: said.download,
+        upload_per_peer: said.upload_per_peer,
+        download_per_peer: said.download_per_peer,
+        lan_exempt: said.lan_exempt,
+        peers: peers?,
+        path: match said.path {
+            api::PathPolicy::Any => core::PathPolicy::Any,
+            api::PathPolicy::LanOnly => core::PathPolicy::LanOnly,
+            api::PathPolicy::DirectOnly => core::PathPolicy::DirectOnly,
+            api::PathPolicy::RelayOnly => core::PathPolicy::RelayOnly,
+        },
+        services: core::Services {
+            share: is_on(api::Service::Share),
+            receive: is_on(api::Service::Receive),
+            serve_on: is_on(api::Service::ServeOn),
+            introduce: is_on(api::Service::Introduce),
+        },
+        accept: match said.accept {
+            api::Accept::Ask => core::Accept::Ask,
+            api::Accept::Trusted => core::Accept::Trusted,
+            api::Accept::All => core::Accept::All,
+        },
+        memory_in_flight: said.memory_in_flight.unwrap_or(usual.memory_in_flight),
+        stop_at_ratio: said.stop_at_ratio,
+        stop_after: seconds.map(Duration::from_secs_f64),
+        ..usual
+    })
+}
+
+fn peer(said: &api::PeerPolicy) -> Result<(PublicKey, core::PeerPolicy), String> {
+    let key = said.public_key.parse().map_err(|_| {
+        format!("{:?} is not a public key; it has 64 hexadecimal digits", said.public_key)
+    })?;
+    let standing = match said.standing {
+        api::Standing::Neutral => core::Standing::Neutral,
+        api::Standing::Trusted => core::Standing::Trusted,
+        api::Standing::Avoided => core::Standing::Avoided,
+    };
+    Ok((key, core::PeerPolicy { standing, upload: said.upload, download: said.download }))
+}
+
+/// An embedder's choice of files.
+pub(crate) fn selection(said: &api::Selection) -> core::Selection {
+    let files = said.files.iter();
+    core::Selection {
+        rest: said.rest.map(priority),
+        files: files.map(|it| (FileIndex(it.file), it.priority.map(priority))).collect(),
+    }
+}
+
+/// How urgent something is to the core.
+pub(crate) fn priority(said: api::Priority) -> core::Priority {
+    match said {
+        api::Priority::Low => core::Priority::Low,
+        api::Priority::Normal => core::Priority::Normal,
+        api::Priority::High => core::Priority::High,
+    }
+}
