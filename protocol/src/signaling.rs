@@ -55,17 +55,19 @@ pub enum ServerMessage {
     Joined {
         /// The id of this client for this stay.
         peer: PeerId,
-        /// Who is there already, at most [`MAX_MEMBERS_TOLD`]. The newcomer offers to each of them.
+        /// Who is there already, at most [`MAX_MEMBERS_TOLD`]. The newcomer offers to those it wants to be
+        /// connected to.
         members: Vec<PeerId>,
         /// STUN and TURN servers to use; often none.
         ice_servers: Vec<IceServer>,
     },
-    /// Somebody came in, and will offer.
+    /// Somebody came in. Said only while they and all others are at most [`MAX_MEMBERS_TOLD`] + 1.
     PeerJoined {
         /// The newcomer.
         peer: PeerId,
     },
-    /// Somebody left, or their WebSocket closed. Says nothing about open data channels.
+    /// Somebody left, or their WebSocket closed. Says nothing about open data channels. Said only if at
+    /// most [`MAX_MEMBERS_TOLD`] remain.
     PeerLeft {
         /// Who left.
         peer: PeerId,

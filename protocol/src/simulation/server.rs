@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{Happening, World};
 use crate::io::*;
-use crate::signaling::{ClientMessage, PeerId, ServerMessage};
+use crate::signaling::{ClientMessage, MAX_MEMBERS_TOLD, PeerId, ServerMessage};
 use crate::time::Duration;
 
 pub(super) struct Server {
@@ -90,7 +90,7 @@ impl World {
             ClientMessage::Join { .. } => {
                 let peer = PeerId(self.server.next_id);
                 self.server.next_id += 1;
-                let members = self.server.members.keys().copied().collect();
+                let members = self.sample();
                 self.tell_members(&ServerMessage::PeerJoined { peer });
                 self.server.members.insert(peer, (index, socket));
                 self.peers[index].server_id = Some(peer);
@@ -111,7 +111,20 @@ impl World {
         }
     }
 
+    /// Members at random, as many as a newcomer is told of.
+    fn sample(&mut self) -> Vec<PeerId> {
+        let mut members: Vec<PeerId> = self.server.members.keys().copied().collect();
+        while members.len() > MAX_MEMBERS_TOLD {
+            members.swap_remove(self.rng.below(members.len() as u32) as usize);
+        }
+        members
+    }
+
+    /// Tells everybody, unless they are too many to be told who comes and goes.
     fn tell_members(&mut self, message: &ServerMessage) {
+        if self.server.members.len() > MAX_MEMBERS_TOLD {
+            return;
+        }
         let members: Vec<PeerId> = self.server.members.keys().copied().collect();
         for member in members {
             self.tell_member(member, message.clone());
