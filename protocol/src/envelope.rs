@@ -33,8 +33,13 @@ pub enum Signal {
     Description(Description),
     /// An offer to open one more connection to a peer that is connected already.
     LaneOffer(String),
+    /// An offer from a peer that has too few connections: if the addressee has no room for one more, it
+    /// is asked to make some.
+    NeedyOffer(String),
     /// A candidate; `None` is the end of candidates.
     Candidate(Option<Candidate>),
+    /// The answer to an offer by a peer that has as many connections as it wants.
+    Busy,
 }
 
 /// From whom, to whom, where: what the server knows of an envelope, and what the seal is bound to.
@@ -151,6 +156,8 @@ const ANSWER: u8 = 1;
 const CANDIDATE: u8 = 2;
 const END_OF_CANDIDATES: u8 = 3;
 const LANE_OFFER: u8 = 6;
+const NEEDY_OFFER: u8 = 4;
+const BUSY: u8 = 5;
 
 fn encode(signal: &Signal) -> Vec<u8> {
     let mut w = Writer::new();
@@ -158,6 +165,8 @@ fn encode(signal: &Signal) -> Vec<u8> {
         Signal::Description(Description::Offer(sdp)) => w.u8(OFFER).bytes(sdp.as_bytes()),
         Signal::Description(Description::Answer(sdp)) => w.u8(ANSWER).bytes(sdp.as_bytes()),
         Signal::LaneOffer(sdp) => w.u8(LANE_OFFER).bytes(sdp.as_bytes()),
+        Signal::NeedyOffer(sdp) => w.u8(NEEDY_OFFER).bytes(sdp.as_bytes()),
+        Signal::Busy => w.u8(BUSY),
         Signal::Candidate(None) => w.u8(END_OF_CANDIDATES),
         Signal::Candidate(Some(candidate)) => {
             let flags = u8::from(candidate.sdp_mid.is_some())
@@ -187,6 +196,8 @@ fn decode(bytes: &[u8]) -> Result<Signal, DecodeError> {
         OFFER => Signal::Description(Description::Offer(text(&mut r)?)),
         ANSWER => Signal::Description(Description::Answer(text(&mut r)?)),
         LANE_OFFER => Signal::LaneOffer(text(&mut r)?),
+        NEEDY_OFFER => Signal::NeedyOffer(text(&mut r)?),
+        BUSY => Signal::Busy,
         END_OF_CANDIDATES => Signal::Candidate(None),
         CANDIDATE => {
             let flags = r.u8()?;
@@ -238,6 +249,8 @@ mod tests {
             candidate(),
             Signal::Candidate(None),
             Signal::LaneOffer("v=0\r\n".into()),
+            Signal::NeedyOffer("v=0\r\n".into()),
+            Signal::Busy,
         ] {
             let opened = open(&key, ROUTE, &sealed(&signal)).unwrap();
             assert_eq!(opened, Opened { sender: device.public(), epoch: 6, sequence: 7, signal });

@@ -117,6 +117,8 @@ pub enum CloseReason {
     PathNotAllowed = 10,
     /// We avoid it. It is told no more than that we left.
     Avoided = 11,
+    /// It made room for a peer that has too few connections; there are others to connect to.
+    MakingRoom = 9,
 }
 
 impl CloseReason {
@@ -138,6 +140,7 @@ impl CloseReason {
             Self::Replaced,
             Self::TooManyConnections,
             Self::PathNotAllowed,
+            Self::MakingRoom,
         ]
         .into_iter()
         .find(|&reason| reason as u8 == value)

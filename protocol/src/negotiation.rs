@@ -127,6 +127,11 @@ impl Negotiation {
                 }
                 Vec::new()
             }
+            // What these say is heard in `swarm`.
+            Signal::NeedyOffer(sdp) => {
+                self.handle_signal(Signal::Description(Description::Offer(sdp)))
+            }
+            Signal::Busy => Vec::new(),
         }
     }
 

@@ -16,8 +16,9 @@ use crate::time::Duration;
 /// What a peer may do, with whom, and how much of it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Policy {
-    /// The most connections at once; beyond that some are closed, and nobody is let in. 128 unless set:
-    /// a page in Chromium can have 495, and each costs memory and a socket.
+    /// The most connections at once, from 1 to 128; beyond that some are closed, and nobody is let in.
+    /// 32 unless set: each costs memory and a socket, and a room that is larger does not need more. Where
+    /// a room has more members, at least 6 keep it from falling apart.
     pub connections: usize,
     /// The most connections to any one peer: more than one are made where a long path carries more over
     /// several. 8 unless set; 1 saves a phone's battery.
@@ -144,7 +145,7 @@ pub struct Selection {
 impl Default for Policy {
     fn default() -> Self {
         Self {
-            connections: 128,
+            connections: 32,
             lanes: 8,
             upload_slots: 8,
             upload: None,

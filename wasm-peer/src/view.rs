@@ -177,6 +177,7 @@ fn close_reason(reason: CloseReason) -> &'static str {
         CloseReason::TooManyConnections => "has as many connections as it wants",
         CloseReason::PathNotAllowed => "cannot be reached on a path that is allowed",
         CloseReason::Avoided => "is avoided",
+        CloseReason::MakingRoom => "made room for somebody else",
     }
 }
 

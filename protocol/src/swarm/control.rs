@@ -68,6 +68,7 @@ impl Swarm {
         self.review_serving();
         self.accept_shares();
         self.may_ask = true;
+        self.may_dial = true;
     }
 
     /// Receives what the policy says is to be received without asking.

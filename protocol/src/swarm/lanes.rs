@@ -94,9 +94,7 @@ impl Swarm {
     // ---- coming and going ----
 
     fn connect_lane(&mut self, peer: PeerId) {
-        let Some(member) = self.members.get_mut(&peer) else { return };
-        member.epoch += 1;
-        let epoch = member.epoch;
+        let Some(epoch) = self.next_epoch(peer) else { return };
         self.make_extra(peer, Role::Offerer, epoch);
     }
 
@@ -113,6 +111,7 @@ impl Swarm {
         let Some(member) = self.members.get_mut(&from) else { return };
         if takes && epoch > member.extra.epoch {
             member.extra.epoch = epoch;
+            member.epoch = member.epoch.max(epoch);
             self.make_extra(from, Role::Answerer, epoch);
         }
     }

@@ -8,6 +8,7 @@
 //! |---|---|
 //! | `mod.rs` | the interface, and the machine's state |
 //! | `peers.rs` | the server, members, connections coming and going, who is let in |
+//! | `mesh.rs` | whom to connect to, where not everybody fits |
 //! | `shelf.rs` | which shares there are, manifests, who has which pieces |
 //! | `ask.rs` | whom to ask for which pieces |
 //! | `lanes.rs` | several connections to one member |
@@ -22,6 +23,7 @@ mod control;
 mod fetch;
 mod lanes;
 mod near;
+mod mesh;
 mod peers;
 mod serve;
 mod shelf;
@@ -108,6 +110,10 @@ pub struct Swarm {
     reads: BTreeSet<ReadId>,
     /// Whether something happened that may allow new requests.
     may_ask: bool,
+    /// Whether something happened that may call for another connection.
+    may_dial: bool,
+    /// When a member may be dialled that we would have dialled by now.
+    dial_at: Option<Instant>,
 
     next_connection: u32,
     next_read: u64,
@@ -154,6 +160,8 @@ impl Swarm {
             work: VecDeque::new(),
             reads: BTreeSet::new(),
             may_ask: false,
+            may_dial: false,
+            dial_at: None,
             next_connection: 0,
             next_read: 0,
             next_request: 0,
@@ -387,6 +395,9 @@ impl Swarm {
     /// [`Swarm::poll_connection`], which may close what these are sent on.
     pub fn poll_transmit(&mut self, now: Instant) -> Option<Transmit> {
         self.now = self.now.max(now);
+        if std::mem::take(&mut self.may_dial) {
+            self.dial();
+        }
         if std::mem::take(&mut self.may_ask) {
             self.ask_for_pieces();
         }

@@ -1,5 +1,6 @@
 //! The server, the members of the room, and the connections to them: who is let in, and when a
-//! connection is closed. What is said on a confirmed connection goes on to `shelf`, `fetch` and `serve`.
+//! connection is closed. Whom to connect to is decided in `mesh`; what is said on a confirmed connection
+//! goes on to `shelf`, `fetch` and `serve`.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -8,6 +9,7 @@ use tracing::{debug, trace};
 use super::Swarm;
 use super::fetch::Asked;
 use super::lanes::Extra;
+use super::mesh::{BUSY_PATIENCE, NEWCOMER_PATIENCE};
 use super::serve::Serving;
 use super::shelf::PeerShare;
 use crate::confirm::{Side, Transcript};
@@ -24,7 +26,9 @@ use crate::negotiation::{Negotiation, Overdue};
 use crate::policy::PathPolicy;
 use crate::rate::TokenBucket;
 use crate::scheduler::{SILENCE, Window};
-use crate::signaling::{ClientMessage, Envelope, PeerId, SIGNALING_VERSION, ServerMessage};
+use crate::signaling::{
+    ClientMessage, Envelope, MAX_MEMBERS_TOLD, PeerId, SIGNALING_VERSION, ServerMessage,
+};
 use crate::time::{Duration, Instant};
 
 /// The first wait before trying again, at the server or at a peer; it doubles each time.
@@ -33,10 +37,6 @@ const FIRST_RETRY: Duration = Duration::from_secs(1);
 const LAST_RETRY: Duration = Duration::from_secs(30);
 /// The server has this long to let us in.
 const JOIN_TIMEOUT: Duration = Duration::from_secs(20);
-/// The most connections at once. A page in Chromium can have 495.
-const MAX_CONNECTIONS: usize = 128;
-/// The most members that are remembered; a server that names more is making them up.
-const MAX_MEMBERS: usize = 4096;
 /// A peer that lets control messages pile up this far is as good as gone.
 const MAX_CONTROL_QUEUE_BYTES: usize = 8 << 20;
 
@@ -61,17 +61,16 @@ pub(super) struct Member {
     pub(super) name: String,
     /// Whether the server says that it is here.
     present: bool,
-    /// Our role towards it: we offer to those who were here before us.
-    role: Role,
     /// The latest attempt to connect; earlier ones are stale.
     pub(super) epoch: u64,
     /// The main connection.
     pub(super) lane: Option<ConnectionId>,
     /// Further ones.
     pub(super) extra: Extra,
-    /// Attempts since it was last connected, and when to try again.
+    /// Attempts since it was last connected.
     attempts: u32,
-    retry: Option<Instant>,
+    /// When to connect to it unless it connects to us before; `None` if never.
+    pub(super) dial_at: Option<Instant>,
     /// What it says it has.
     pub(super) shares: BTreeMap<ShareId, PeerShare>,
     pub(super) sent: u64,
@@ -141,17 +140,16 @@ impl Lane {
 }
 
 impl Member {
-    fn new(now: Instant, role: Role) -> Self {
+    pub(super) fn new(now: Instant, dial_at: Instant) -> Self {
         Self {
             key: None,
             name: String::new(),
             present: true,
-            role,
             epoch: 0,
             lane: None,
             extra: Extra::new(now),
             attempts: 0,
-            retry: None,
+            dial_at: Some(dial_at),
             shares: BTreeMap::new(),
             sent: 0,
             received: 0,
@@ -203,7 +201,7 @@ impl Swarm {
                 self.on_joined(peer, members);
             }
             ServerMessage::PeerJoined { peer } if Some(peer) != self.peer_id => {
-                if let Some(member) = self.remember(peer) {
+                if let Some(member) = self.remember(peer, self.now + NEWCOMER_PATIENCE) {
                     member.present = true;
                 }
             }
@@ -232,27 +230,29 @@ impl Swarm {
             // Whoever is connected must know where to send signals from now on.
             self.tell_all(&PeerMessage::Moved { peer });
         }
-        let absent: Vec<PeerId> =
-            self.members.keys().copied().filter(|id| !members.contains(id)).collect();
-        for peer in absent {
-            self.on_absent(peer);
+        // In a large room the server names only some of those who are there.
+        if members.len() < MAX_MEMBERS_TOLD {
+            let absent: Vec<PeerId> =
+                self.members.keys().copied().filter(|id| !members.contains(id)).collect();
+            for peer in absent {
+                self.on_absent(peer);
+            }
+        }
+        // Attempts to connect were made under an id that is void now.
+        let attempts: Vec<ConnectionId> =
+            self.lanes.iter().filter(|(_, lane)| !lane.confirmed).map(|(&id, _)| id).collect();
+        for attempt in attempts {
+            self.close_lane(attempt, CloseReason::Replaced, false);
         }
         for id in members.into_iter().filter(|&id| id != peer) {
-            let may_connect = self.lanes.len() < MAX_CONNECTIONS;
-            let now = self.now;
-            let member = self.members.entry(id).or_insert_with(|| Member::new(now, Role::Offerer));
-            // Under this id we are the newcomer, whoever offered before.
-            member.role = Role::Offerer;
-            member.present = true;
-            let attempt = member.lane;
-            if self.is_connected(id) || !may_connect {
-                continue;
+            if let Some(member) = self.remember(id, self.now) {
+                member.present = true;
             }
-            if let Some(attempt) = attempt {
-                self.close_lane(attempt, CloseReason::Replaced, false);
-            }
-            self.connect(id);
         }
+        for member in self.members.values_mut().filter(|member| member.lane.is_none()) {
+            member.dial_at = member.dial_at.map(|_| self.now);
+        }
+        self.may_dial = true;
     }
 
     /// Whether there is a confirmed connection to this member.
@@ -274,15 +274,6 @@ impl Swarm {
         }
     }
 
-    /// The member of this id; a newcomer, who will offer, if there is none. `None` if there are too many.
-    fn remember(&mut self, peer: PeerId) -> Option<&mut Member> {
-        if self.members.len() >= MAX_MEMBERS && !self.members.contains_key(&peer) {
-            return None;
-        }
-        let now = self.now;
-        Some(self.members.entry(peer).or_insert_with(|| Member::new(now, Role::Answerer)))
-    }
-
     fn backoff(&mut self, attempt: u32) -> Duration {
         let wait = FIRST_RETRY.saturating_mul(1 << attempt.min(10)).min(LAST_RETRY);
         // Up to a quarter more, so that those who lost a server together do not come back together.
@@ -296,11 +287,15 @@ impl Swarm {
     }
 
     fn send_signal(&mut self, connection: ConnectionId, signal: &Signal) {
-        let Some(us) = self.peer_id else { return };
-        let nonce = self.rng.bytes();
         let Some(lane) = self.lanes.get_mut(&connection) else { return };
         let (to, epoch) = (lane.peer, lane.negotiation.epoch());
         let sequence = lane.negotiation.take_sequence();
+        self.seal(to, epoch, sequence, signal);
+    }
+
+    fn seal(&mut self, to: PeerId, epoch: u64, sequence: u32, signal: &Signal) {
+        let Some(us) = self.peer_id else { return };
+        let nonce = self.rng.bytes();
         let route = self.route(us, to);
         match envelope::seal(&self.signaling_key, &self.key, route, epoch, sequence, signal, nonce)
         {
@@ -308,8 +303,8 @@ impl Swarm {
                 self.signaling_out
                     .push_back(SignalingRequest::Send(ClientMessage::Signal { to, envelope }));
             }
-            Ok(_) => trace!(?connection, "no server to pass a signal on"),
-            Err(error) => debug!(?connection, %error, "a signal cannot be sent"),
+            Ok(_) => trace!(%to, "no server to pass a signal on"),
+            Err(error) => debug!(%to, %error, "a signal cannot be sent"),
         }
     }
 
@@ -325,22 +320,20 @@ impl Swarm {
         if self.is_avoided(Some(opened.sender)) {
             return self.shun(from, opened.sender);
         }
-        let may_connect = self.lanes.len() < MAX_CONNECTIONS;
-        let Some(member) = self.remember(from) else { return };
+        let Some(member) = self.remember(from, self.now + NEWCOMER_PATIENCE) else { return };
         if *member.key.get_or_insert(opened.sender) != opened.sender {
             return debug!(%from, "refused an envelope signed by another key than before");
         }
-        let is_offer = matches!(opened.signal, Signal::Description(Description::Offer(_)));
-        let may_connect = may_connect || member.lane.is_some();
+        member.present = true;
         // A later offer restarts ICE on a connection that we gave up, perhaps under an id that it had
         // before: an answer from a new connection would be taken for one from the old.
-        let begins = is_offer && opened.sequence == 0;
-        if begins && may_connect && member.role == Role::Answerer && opened.epoch > member.epoch {
-            member.epoch = opened.epoch;
-            if let Some(old) = member.lane {
-                self.close_lane(old, CloseReason::Replaced, false);
+        let is_new = opened.sequence == 0 && opened.epoch > member.epoch;
+        match opened.signal {
+            Signal::Description(Description::Offer(_)) if is_new => {
+                self.on_offer(from, opened.epoch, false);
             }
-            self.open_lane(from, Role::Answerer, opened.epoch);
+            Signal::NeedyOffer(_) if is_new => self.on_offer(from, opened.epoch, true),
+            _ => {}
         }
         if matches!(opened.signal, Signal::LaneOffer(_)) {
             self.on_lane_offer(from, opened.epoch);
@@ -349,35 +342,59 @@ impl Swarm {
             return debug!(%from, "refused a stale signal");
         };
         let Some(lane) = self.lanes.get_mut(&connection) else { return };
-        if lane.negotiation.is_fresh(opened.sequence) {
-            self.connections_out.extend(lane.negotiation.handle_signal(opened.signal));
-        } else {
-            debug!(%from, "refused a stale signal");
+        if !lane.negotiation.is_fresh(opened.sequence) {
+            return debug!(%from, "refused a stale signal");
         }
+        if opened.signal == Signal::Busy && lane.role() == Role::Offerer && !lane.confirmed {
+            return self.close_lane(connection, CloseReason::TooManyConnections, false);
+        }
+        self.connections_out.extend(lane.negotiation.handle_signal(opened.signal));
+    }
+
+    /// A new attempt of theirs to connect: it takes the place of ours, or of what was there before.
+    fn on_offer(&mut self, from: PeerId, epoch: u64, needy: bool) {
+        let Some(member) = self.members.get_mut(&from) else { return };
+        member.epoch = epoch;
+        if let Some(old) = member.lane {
+            self.close_lane(old, CloseReason::Replaced, false);
+        } else if self.connected() >= self.connection_limit() && !(needy && self.make_room()) {
+            if let Some(member) = self.members.get_mut(&from) {
+                member.dial_at = Some(self.now + BUSY_PATIENCE);
+            }
+            return self.seal(from, epoch, 0, &Signal::Busy);
+        }
+        self.open_lane(from, Role::Answerer, epoch);
     }
 
     // ---- connections ----
 
-    fn connect(&mut self, peer: PeerId) {
+    pub(super) fn connect(&mut self, peer: PeerId) {
         let Some(member) = self.members.get_mut(&peer) else { return };
-        member.retry = None;
+        member.dial_at = None;
         let key = member.key;
         if self.is_avoided(key) {
             return;
         }
-        let Some(member) = self.members.get_mut(&peer) else { return };
-        member.epoch += 1;
-        let epoch = member.epoch;
+        let Some(epoch) = self.next_epoch(peer) else { return };
         self.open_lane(peer, Role::Offerer, epoch);
+    }
+
+    /// Begins another attempt to connect to a member. Even for one of the two and odd for the other: when
+    /// both dial at the same time the later of the two attempts holds on both sides.
+    pub(super) fn next_epoch(&mut self, peer: PeerId) -> Option<u64> {
+        let us = self.peer_id?;
+        let member = self.members.get_mut(&peer)?;
+        member.epoch += 1;
+        member.epoch += u64::from(member.epoch % 2 == u64::from(us < peer));
+        Some(member.epoch)
     }
 
     /// Everybody who is not connected is tried again at once.
     pub(super) fn connect_again(&mut self) {
-        for member in self.members.values_mut() {
-            if member.lane.is_none() && member.present && member.role == Role::Offerer {
-                member.retry = Some(self.now);
-            }
+        for member in self.members.values_mut().filter(|member| member.lane.is_none()) {
+            member.dial_at = Some(self.now);
         }
+        self.may_dial = true;
     }
 
     fn open_lane(&mut self, peer: PeerId, role: Role, epoch: u64) {
@@ -437,9 +454,11 @@ impl Swarm {
         let Some(lane) = self.lanes.get_mut(&connection) else { return };
         match event {
             ConnectionEvent::LocalDescription(description) => {
+                let (extra, new) = (lane.is_extra, lane.opened.is_none());
                 let signal = match description {
-                    Description::Offer(sdp) if lane.is_extra && lane.opened.is_none() => {
-                        Signal::LaneOffer(sdp)
+                    Description::Offer(sdp) if extra && new => Signal::LaneOffer(sdp),
+                    Description::Offer(sdp) if new && self.is_needy() => {
+                        Signal::NeedyOffer(sdp)
                     }
                     other => Signal::Description(other),
                 };
@@ -573,22 +592,32 @@ impl Swarm {
         self.close_extras(lane.peer);
         self.forget_holdings(lane.peer);
 
-        let wait =
-            self.members.get(&lane.peer).map(|member| member.attempts).map(|n| self.backoff(n));
+        let attempts = self.members.get(&lane.peer).map_or(0, |member| member.attempts);
+        let wait = self.backoff(attempts);
         let Some(member) = self.members.get_mut(&lane.peer) else { return };
         if member.lane == Some(connection) {
             member.lane = None;
         }
-        let first = member.attempts == 0;
         member.attempts += 1;
-        let lost = matches!(reason, CloseReason::ConnectionLost | CloseReason::Unreachable);
-        if lost && member.present && member.role == Role::Offerer {
-            member.retry = wait.map(|wait| self.now + wait);
-        }
-        if reason == CloseReason::PathNotAllowed && member.role == Role::Offerer {
+        member.dial_at = match reason {
+            // Whoever offered tries again; the other side only if that does not happen.
+            CloseReason::ConnectionLost | CloseReason::Unreachable => {
+                let patience = match lane.negotiation.role() {
+                    Role::Offerer => Duration::ZERO,
+                    Role::Answerer => NEWCOMER_PATIENCE,
+                };
+                Some(self.now + wait + patience)
+            }
+            CloseReason::TooManyConnections | CloseReason::MakingRoom => {
+                Some(self.now + wait + BUSY_PATIENCE)
+            }
             // Paths change, but not soon.
-            member.retry = Some(self.now + LAST_RETRY);
-        }
+            CloseReason::PathNotAllowed => Some(self.now + LAST_RETRY),
+            CloseReason::Replaced => Some(self.now),
+            _ => None,
+        };
+        let first =
+            attempts == 0 && !matches!(reason, CloseReason::Left | CloseReason::TooManyConnections);
         if (lane.confirmed || first) && reason != CloseReason::Replaced {
             let name = member.name.clone();
             self.events.push_back(Event::PeerGone { peer: lane.peer, name, reason });
@@ -597,6 +626,7 @@ impl Swarm {
             self.remove_member(lane.peer);
         }
         self.may_ask = true;
+        self.may_dial = true;
     }
 
     /// Closes all connections to a key for good.
@@ -629,15 +659,14 @@ impl Swarm {
         if from == to || Some(to) == self.peer_id || taken || self.is_connected(to) {
             return;
         }
-        // Whoever joined the server later is the newcomer. If the server has not told of it yet, they.
-        let role = known.map_or(Role::Answerer, |member| member.role);
+        let epoch = known.map_or(0, |member| member.epoch);
         // An attempt to connect to the new id is of no use: this is the connection.
         if let Some(attempt) = known.and_then(|member| member.lane) {
             self.close_lane(attempt, CloseReason::Replaced, false);
         }
         if let Some(mut member) = self.members.remove(&from) {
             member.present = true;
-            member.role = role;
+            member.epoch = member.epoch.max(epoch);
             for lane in member.extra.lanes.iter().chain(&member.lane) {
                 if let Some(lane) = self.lanes.get_mut(lane) {
                     lane.peer = to;
@@ -773,14 +802,8 @@ impl Swarm {
                 Overdue::Lost => self.close_lane(connection, CloseReason::ConnectionLost, false),
             }
         }
-        let retries: Vec<PeerId> = self
-            .members
-            .iter()
-            .filter(|(_, member)| member.retry.is_some_and(|at| at <= now))
-            .map(|(&peer, _)| peer)
-            .collect();
-        for peer in retries {
-            self.connect(peer);
+        if self.dial_at.is_some_and(|at| at <= now) {
+            self.dial();
         }
     }
 
@@ -791,8 +814,7 @@ impl Swarm {
             Server::Idle | Server::Joined => None,
         };
         let lanes = self.lanes.values().filter_map(|lane| lane.negotiation.poll_timeout());
-        let retries = self.members.values().filter_map(|member| member.retry);
-        server.into_iter().chain(lanes).chain(retries).min()
+        server.into_iter().chain(lanes).chain(self.dial_at).min()
     }
 
     pub(super) fn say_goodbye(&mut self) {

@@ -3,5 +3,6 @@
 mod control;
 mod faults;
 mod lanes;
+mod mesh;
 mod room;
 mod scale;

@@ -408,6 +408,7 @@ fn close_reason(reason: CloseReason) -> &'static str {
         CloseReason::TooManyConnections => "too-many-connections",
         CloseReason::PathNotAllowed => "path-not-allowed",
         CloseReason::Avoided => "avoided",
+        CloseReason::MakingRoom => "making-room",
     }
 }
 
