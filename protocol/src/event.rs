@@ -68,7 +68,7 @@ pub enum Event {
         /// Why.
         reason: Failure,
     },
-    /// A peer says that it holds all of a share, verified and in place.
+    /// A connected peer gave its signed word that it holds all of a share, verified and in place.
     Received {
         /// Which.
         share: ShareId,
@@ -246,6 +246,34 @@ pub struct ShareView {
     pub full_holders: usize,
     /// Connected peers that say it is verified and in place with them.
     pub receivers: usize,
+}
+
+/// How many copies of a share the room holds, as far as one peer knows.
+///
+/// Of connected peers every piece is seen. Of others it is known at most that they once gave their word
+/// to hold it all, and some of them may have left.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Copies {
+    /// Whole copies, ours included: as many as the scarcest piece has holders. After the point, which
+    /// part of the pieces has more.
+    pub in_room: f64,
+    /// Whether the peers that are connected here, and we, have every piece between us without the origin.
+    pub origin_may_leave: bool,
+    /// Bytes that would be missing if the origin left now.
+    pub only_origin_bytes: u64,
+    /// Who gave a verified word to hold it all; at most 24.
+    pub holders: Vec<Holder>,
+}
+
+/// Somebody who gave its signed word to hold all of a share, verified and in place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Holder {
+    /// The key that signed.
+    pub key: PublicKey,
+    /// The name that goes with it, if it is ours or a connected peer's.
+    pub name: Option<String>,
+    /// Since when, in milliseconds since 1970 by the holder's clock.
+    pub since_ms: u64,
 }
 
 /// How much of a share came from one peer.

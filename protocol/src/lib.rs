@@ -16,19 +16,22 @@
 //! # Not here
 //! No I/O, no clock, no threads or async, no randomness of its own. Sockets, disks and time are an
 //! adapter's: `native-peer` or `wasm-peer`, which have the same file names for the same duties. Codes
-//! to be spoken aloud, chat, and rooms larger than a full mesh are not there yet.
+//! to be spoken aloud and chat are not there yet.
 //!
 //! # The ladder
 //! 1. An [`invite`] gives the room's secret; from it follow the room's id for the server and the key
 //!    that seals signals.
-//! 2. [`signaling`]: *join*; the server names the members. The newcomer offers to each of them.
+//! 2. [`signaling`]: *join*; the server names members, some if there are many. The newcomer offers to
+//!    each of them, or to a few if they are more than it wants to be connected to.
 //! 3. Descriptions and candidates pass the server in sealed, signed [`envelope`]s.
 //! 4. Once DTLS is up, both sides *confirm*: they sign the certificates that they observed. Until
 //!    then nothing else is said or believed.
-//! 5. [`message`]: each tells its shares and which pieces it has. Manifests are asked for and sent.
+//! 5. [`message`]: each tells the shares it knows, how far away they are, and which pieces it has.
+//!    Manifests are asked for and sent.
 //! 6. *Request* names a run of pieces; *Hashes* come first where they are wanted, then the blocks.
 //!    A piece is hashed, written, made durable, and announced with *Have*.
-//! 7. *Received* tells that all of a share is verified and in place. *Goodbye* ends a connection.
+//! 7. A signed [`receipt`] tells that all of a share is verified and in place. *Goodbye* ends a
+//!    connection.
 //!
 //! # The poll loop
 //! An adapter owns one [`swarm::Swarm`] and runs one loop: wait for one thing; hand it to a
@@ -51,6 +54,7 @@ mod negotiation;
 pub mod piece;
 pub mod policy;
 pub mod rate;
+pub mod receipt;
 mod rng;
 mod scheduler;
 pub mod signaling;

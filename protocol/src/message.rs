@@ -13,6 +13,7 @@ use crate::codec::{DecodeError, Reader, Writer};
 use crate::identity::Signature;
 use crate::manifest::{HashBatch, MAX_MANIFEST_BYTES, ShareId};
 use crate::piece::{Geometry, MAX_PIECES, PieceIndex};
+use crate::receipt::Receipt;
 use crate::signaling::PeerId;
 
 /// Version of the messages in this module; peers of different versions part with a clear reason.
@@ -32,6 +33,10 @@ pub const MANIFEST_PART_BYTES: usize = 48 << 10;
 pub const INITIAL_CREDIT_BYTES: u64 = 256 << 10;
 /// The most pieces one request may name.
 pub const MAX_RUN: u32 = 256;
+/// A share this many steps away is nowhere.
+pub const GONE: u8 = 16;
+/// The most members in one `Members`.
+pub const MAX_INTRODUCED: usize = 8;
 /// The most runs in one `Have`.
 const MAX_RUNS: u32 = 4096;
 
@@ -72,18 +77,19 @@ pub enum PeerMessage {
         /// What the sender calls itself.
         name: String,
     },
-    /// The sender knows a share, and has some of it or means to.
+    /// The sender knows a share.
     Share {
         /// Which.
         share: ShareId,
-        /// Bytes of its signed manifest.
+        /// Bytes of its signed manifest, which the sender can be asked for.
         manifest_bytes: u32,
-        /// Pieces that can be asked for.
-        holding: Holding,
-        /// Whether the sender has all of it verified and in place.
-        received: bool,
+        /// How many steps it is to the nearest peer that has some of it: 0 is the sender itself. Less
+        /// than [`GONE`].
+        distance: u8,
+        /// Pieces that the sender can be asked for, if it means to have any.
+        holding: Option<Holding>,
     },
-    /// The sender serves a share no more.
+    /// The sender serves a share no more, and knows nobody who does.
     Unshare {
         /// Which.
         share: ShareId,
@@ -144,10 +150,22 @@ pub enum PeerMessage {
     },
     /// Signed piece hashes.
     Hashes(HashBatch),
-    /// The sender has all of a share, verified and in place.
-    Received {
-        /// Which.
-        share: ShareId,
+    /// Somebody has all of a share, verified and in place.
+    Receipt {
+        /// Who, what and since when.
+        receipt: Receipt,
+        /// Whether it is the sender itself.
+        own: bool,
+    },
+    /// Asks for an introduction to others.
+    WantMembers {
+        /// To those who are nearest to a holder of this share, or to anybody.
+        near: Option<ShareId>,
+    },
+    /// Members that the sender is connected to.
+    Members {
+        /// At most [`MAX_INTRODUCED`].
+        peers: Vec<PeerId>,
     },
     /// The server knows the sender by another id now.
     Moved {
@@ -203,11 +221,13 @@ const REQUEST: u8 = 6;
 const CANCEL: u8 = 7;
 const REJECT: u8 = 8;
 const HASHES: u8 = 9;
-const RECEIVED: u8 = 10;
+const RECEIPT: u8 = 10;
 const MOVED: u8 = 11;
 const GOODBYE: u8 = 12;
 const CREDIT: u8 = 13;
 const QUEUED: u8 = 14;
+const WANT_MEMBERS: u8 = 15;
+const MEMBERS: u8 = 16;
 
 impl Run {
     /// The pieces.
@@ -282,12 +302,13 @@ impl PeerMessage {
             Self::Confirm { version, signature, name } => {
                 w.u8(CONFIRM).u16(*version).bytes(&signature.0).text(name);
             }
-            Self::Share { share, manifest_bytes, holding, received } => {
-                w.u8(SHARE).bytes(&share.0).u32(*manifest_bytes).u8(u8::from(*received));
+            Self::Share { share, manifest_bytes, distance, holding } => {
+                w.u8(SHARE).bytes(&share.0).u32(*manifest_bytes).u8(*distance);
                 match holding {
-                    Holding::Nothing => w.u8(0),
-                    Holding::Everything => w.u8(1),
-                    Holding::Some(bits) => w.u8(2).count(bits.len()).bytes(bits),
+                    Some(Holding::Nothing) => w.u8(0),
+                    Some(Holding::Everything) => w.u8(1),
+                    Some(Holding::Some(bits)) => w.u8(2).count(bits.len()).bytes(bits),
+                    None => w.u8(3),
                 };
             }
             Self::Unshare { share } => {
@@ -324,8 +345,22 @@ impl PeerMessage {
                 w.u8(HASHES);
                 batch.write(&mut w);
             }
-            Self::Received { share } => {
-                w.u8(RECEIVED).bytes(&share.0);
+            Self::Receipt { receipt, own } => {
+                w.u8(RECEIPT);
+                receipt.write(&mut w);
+                w.u8(u8::from(*own));
+            }
+            Self::WantMembers { near } => {
+                w.u8(WANT_MEMBERS).u8(u8::from(near.is_some()));
+                if let Some(share) = near {
+                    w.bytes(&share.0);
+                }
+            }
+            Self::Members { peers } => {
+                w.u8(MEMBERS).count(peers.len());
+                for peer in peers {
+                    w.u64(peer.0);
+                }
             }
             Self::Moved { peer } => {
                 w.u8(MOVED).u64(peer.0);
@@ -356,17 +391,21 @@ impl PeerMessage {
                 if manifest_bytes as usize > MAX_MANIFEST_BYTES {
                     return Err(DecodeError::OutOfRange("manifest length"));
                 }
-                let received = flag(&mut r)?;
+                let distance = r.u8()?;
+                if distance >= GONE {
+                    return Err(DecodeError::OutOfRange("distance"));
+                }
                 let holding = match r.u8()? {
-                    0 => Holding::Nothing,
-                    1 => Holding::Everything,
+                    0 => Some(Holding::Nothing),
+                    1 => Some(Holding::Everything),
                     2 => {
                         let len = r.count("bitfield length", MAX_PIECES / 8, 1)?;
-                        Holding::Some(r.take(len as usize)?.to_vec())
+                        Some(Holding::Some(r.take(len as usize)?.to_vec()))
                     }
+                    3 => None,
                     value => return Err(DecodeError::Unknown { what: "holding", value }),
                 };
-                Self::Share { share, manifest_bytes, holding, received }
+                Self::Share { share, manifest_bytes, distance, holding }
             }
             UNSHARE => Self::Unshare { share: share(&mut r)? },
             WANT_MANIFEST => Self::WantManifest { share: share(&mut r)?, offset: r.u32()? },
@@ -395,7 +434,16 @@ impl PeerMessage {
             CANCEL => Self::Cancel { request: RequestId(r.u32()?) },
             REJECT => Self::Reject { request: RequestId(r.u32()?) },
             HASHES => Self::Hashes(HashBatch::read(&mut r)?),
-            RECEIVED => Self::Received { share: share(&mut r)? },
+            RECEIPT => Self::Receipt { receipt: Receipt::read(&mut r)?, own: flag(&mut r)? },
+            WANT_MEMBERS => {
+                let near = flag(&mut r)?.then(|| share(&mut r)).transpose()?;
+                Self::WantMembers { near }
+            }
+            MEMBERS => {
+                let count = r.count("number of members", MAX_INTRODUCED as u32, 8)?;
+                let peers = (0..count).map(|_| r.u64().map(PeerId)).collect::<Result<_, _>>()?;
+                Self::Members { peers }
+            }
             MOVED => Self::Moved { peer: PeerId(r.u64()?) },
             GOODBYE => Self::Goodbye { reason: r.u8()? },
             value => return Err(DecodeError::Unknown { what: "message", value }),
@@ -467,6 +515,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::identity::PublicKey;
     use crate::piece::PieceHash;
 
     fn messages() -> impl Strategy<Value = PeerMessage> {
@@ -485,14 +534,17 @@ mod tests {
             (any::<u16>(), signature.clone(), "\\PC{0,16}").prop_map(
                 |(version, signature, name)| PeerMessage::Confirm { version, signature, name }
             ),
-            (share.clone(), 0..1000u32, holding, any::<bool>()).prop_map(
-                |(share, manifest_bytes, holding, received)| PeerMessage::Share {
+            (share.clone(), 0..1000u32, 0..GONE, proptest::option::of(holding)).prop_map(
+                |(share, manifest_bytes, distance, holding)| PeerMessage::Share {
                     share,
                     manifest_bytes,
-                    holding,
-                    received
+                    distance,
+                    holding
                 }
             ),
+            proptest::option::of(share.clone()).prop_map(|near| PeerMessage::WantMembers { near }),
+            proptest::collection::vec(any::<u64>().prop_map(PeerId), 0..=MAX_INTRODUCED)
+                .prop_map(|peers| PeerMessage::Members { peers }),
             share.clone().prop_map(|share| PeerMessage::Unshare { share }),
             (share.clone(), any::<u32>())
                 .prop_map(|(share, offset)| PeerMessage::WantManifest { share, offset }),
@@ -514,7 +566,7 @@ mod tests {
             Just(PeerMessage::Queued),
             any::<u32>().prop_map(|id| PeerMessage::Cancel { request: RequestId(id) }),
             any::<u32>().prop_map(|id| PeerMessage::Reject { request: RequestId(id) }),
-            (share.clone(), 0..1000u32, hashes, signature).prop_map(
+            (share.clone(), 0..1000u32, hashes, signature.clone()).prop_map(
                 |(share, first, hashes, signature)| {
                     PeerMessage::Hashes(HashBatch {
                         share,
@@ -524,7 +576,12 @@ mod tests {
                     })
                 }
             ),
-            share.prop_map(|share| PeerMessage::Received { share }),
+            (share, any::<[u8; 32]>(), any::<u64>(), signature, any::<bool>()).prop_map(
+                |(share, holder, since_ms, signature, own)| PeerMessage::Receipt {
+                    receipt: Receipt { share, holder: PublicKey(holder), since_ms, signature },
+                    own
+                }
+            ),
             any::<u64>().prop_map(|id| PeerMessage::Moved { peer: PeerId(id) }),
             any::<u8>().prop_map(|reason| PeerMessage::Goodbye { reason }),
         ]

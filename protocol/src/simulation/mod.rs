@@ -148,6 +148,7 @@ impl World {
             invite: self.invite.clone(),
             key: key.clone(),
             name: format!("peer {index}"),
+            unix_ms: 1_800_000_000_000 + self.now.as_micros() / 1000,
             seed: self.rng.bytes(),
             policy: self.policy.clone(),
         };

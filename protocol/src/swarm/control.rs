@@ -11,7 +11,6 @@ use crate::event::{CloseReason, Withheld};
 use crate::identity::PublicKey;
 use crate::io::ConnectionId;
 use crate::manifest::ShareId;
-use crate::message::PeerMessage;
 use crate::piece::FileIndex;
 use crate::policy::{Accept, PathPolicy, Policy, Priority, Selection, Standing};
 use crate::rate::TokenBucket;
@@ -290,7 +289,7 @@ impl Swarm {
         for id in changed {
             let Some(share) = self.shelf.get(&id) else { continue };
             if share.withheld.is_some() && matches!(share.state, State::Shared) {
-                self.tell_all(&PeerMessage::Unshare { share: id });
+                self.withdraw(id);
             } else {
                 self.announce(id);
             }

@@ -259,7 +259,7 @@ impl Swarm {
         self.events.push_back(Event::Completed { share: id });
         self.review_serving();
         if all {
-            self.tell_all(&PeerMessage::Received { share: id });
+            self.give_receipt(id);
         }
     }
 

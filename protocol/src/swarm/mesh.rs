@@ -7,12 +7,22 @@
 //! peer with too few connections says so in its offer; then a full one closes another to make room. It
 //! never closes one that it dialled and needs itself, so nobody can be cut off by being dialled much.
 //!
+//! Neighbours introduce each other to some of theirs: when they connect, when one has too few, and when
+//! one receives a share and nobody it is connected to has what it lacks. Then it asks for those who are
+//! nearest to a holder, connects to one of them, and asks again, until it has found one.
+//!
 //! `peers` makes and closes the connections; what is said on them is not known here.
 
+use std::cmp::Reverse;
+
 use super::Swarm;
+use super::fetch::Download;
 use super::peers::{Member, Server};
+use super::shelf::State;
 use crate::event::CloseReason;
 use crate::io::{ConnectionId, Role};
+use crate::manifest::ShareId;
+use crate::message::{GONE, MAX_INTRODUCED, PeerMessage};
 use crate::signaling::PeerId;
 use crate::time::{Duration, Instant};
 
@@ -25,6 +35,50 @@ pub(super) const NEWCOMER_PATIENCE: Duration = Duration::from_secs(20);
 /// A member that had no room is not tried again before this.
 pub(super) const BUSY_PATIENCE: Duration = Duration::from_secs(60);
 
+/// A neighbour is not introduced to others more often than this.
+const ANSWER_INTERVAL: Duration = Duration::from_secs(1);
+/// Nobody is asked for just any members more often than this.
+const ASK_INTERVAL: Duration = Duration::from_secs(10);
+/// How long nobody has what is lacking before others are sought; the wait doubles each time …
+const SEEK_INTERVAL: Duration = Duration::from_secs(2);
+/// … so many times …
+const SEEK_DOUBLINGS: u32 = 4;
+/// … but not for so many rounds while no holder is connected, since each round leads nearer to one.
+const HOPEFUL_ROUNDS: u32 = 10;
+/// Connections to others who may have what is lacking that are tried at once.
+const MAX_SOUGHT: usize = 2;
+
+/// What one neighbour and we tell each other of others.
+#[derive(Debug)]
+pub(super) struct Introductions {
+    /// How many members it may still name: a few unasked, and as many again each time it is asked. So a
+    /// liar costs a few attempts to connect.
+    open: usize,
+    /// Whether it was asked for those who are near to a holder, and has not answered.
+    near: bool,
+    /// When it was answered last.
+    answered: Option<Instant>,
+}
+
+/// The search for somebody who has what is lacking.
+#[derive(Debug, Default)]
+pub(super) struct Seek {
+    /// When to look again whether that is so; `None` if nothing is being received.
+    at: Option<Instant>,
+    /// How often in a row it was so.
+    rounds: u32,
+    /// What was sought last.
+    share: Option<ShareId>,
+    /// When just any members were asked for.
+    asked: Option<Instant>,
+}
+
+impl Default for Introductions {
+    fn default() -> Self {
+        Self { open: MAX_INTRODUCED, near: false, answered: None }
+    }
+}
+
 impl Swarm {
     /// How many connections there may be.
     pub(super) fn connection_limit(&self) -> usize {
@@ -36,9 +90,10 @@ impl Swarm {
         self.connection_limit() / 3 + 1
     }
 
-    /// Whether we have too few connections to do without the next one.
-    pub(super) fn is_needy(&self) -> bool {
-        self.lanes.values().filter(|lane| lane.confirmed && !lane.is_extra).count() < self.dial_target()
+    /// Whether we cannot do well without this connection, so that room should be made for it.
+    pub(super) fn is_needy(&self, connection: ConnectionId) -> bool {
+        self.lanes.get(&connection).is_some_and(|lane| lane.sought)
+            || self.neighbours().count() < self.dial_target()
     }
 
     /// How many members we are connected to, or connecting.
@@ -66,19 +121,44 @@ impl Swarm {
         if wanted == 0 {
             return;
         }
-        let (now, mut ready, mut later) = (self.now, Vec::new(), Vec::new());
-        for (&peer, member) in self.members.iter().filter(|(_, member)| member.lane.is_none()) {
-            match member.dial_at {
-                Some(at) if at <= now => ready.push(peer),
-                Some(at) => later.push(at),
-                None => {}
-            }
-        }
+        let mut ready = self.undialled(|_| true);
         for _ in 0..wanted.min(ready.len()) {
             let peer = ready.swap_remove(self.rng.below(ready.len() as u32) as usize);
             self.connect(peer);
         }
-        self.dial_at = later.into_iter().min();
+        let waiting = self.members.values().filter(|member| member.lane.is_none());
+        self.dial_at =
+            waiting.filter_map(|member| member.dial_at).filter(|&at| at > self.now).min();
+        if self.connected() < self.dial_target() {
+            self.ask_for_members();
+        }
+    }
+
+    /// Members without a connection that may be tried now.
+    fn undialled(&self, which: impl Fn(&Member) -> bool) -> Vec<PeerId> {
+        self.members
+            .iter()
+            .filter(|(_, member)| member.lane.is_none() && which(member))
+            .filter(|(_, member)| member.dial_at.is_some_and(|at| at <= self.now))
+            .map(|(&peer, _)| peer)
+            .collect()
+    }
+
+    /// We have too few connections, and know nobody else: asks a neighbour.
+    fn ask_for_members(&mut self) {
+        let neighbours: Vec<ConnectionId> = self.neighbours().map(|(id, ..)| id).collect();
+        if neighbours.is_empty() {
+            return;
+        }
+        if let Some(next) = self.seek.asked.map(|at| at + ASK_INTERVAL)
+            && next > self.now
+        {
+            self.dial_at = Some(self.dial_at.map_or(next, |at| at.min(next)));
+            return;
+        }
+        self.seek.asked = Some(self.now);
+        let chosen = neighbours[self.rng.below(neighbours.len() as u32) as usize];
+        self.want_members(chosen, None);
     }
 
     /// The member of this id, to be dialled at `dial_at` if it is new. `None` if there are too many.
@@ -97,21 +177,170 @@ impl Swarm {
         Some(self.members.entry(peer).or_insert_with(|| Member::new(now, dial_at)))
     }
 
-    /// Closes a connection at random for the sake of a peer that has too few; false if none can be
-    /// spared.
-    pub(super) fn make_room(&mut self) -> bool {
+    /// Closes a connection to make room for another: one on which nothing is going on, if there is such;
+    /// if we seek a share, one that is far from it; else one at random. False if none can be spared.
+    pub(super) fn make_room(&mut self, sought: Option<ShareId>) -> bool {
         let spare_own = self.dialled() > self.dial_target();
-        let candidates: Vec<ConnectionId> = self
-            .lanes
-            .iter()
-            .filter(|(_, lane)| lane.confirmed && !lane.is_extra && (spare_own || lane.role() == Role::Answerer))
-            .map(|(&connection, _)| connection)
+        let worth = |connection: ConnectionId| {
+            let lane = self.lanes.get(&connection)?;
+            let told = self.members.get(&lane.peer).and_then(|member| member.shares.get(&sought?));
+            Some((
+                lane.is_in_use(),
+                sought.map(|_| Reverse(told.map_or(GONE, |told| told.distance))),
+            ))
+        };
+        let spare: Vec<ConnectionId> = self
+            .neighbours()
+            .map(|(connection, ..)| connection)
+            .filter(|id| {
+                self.lanes.get(id).is_some_and(|l| spare_own || l.role() == Role::Answerer)
+            })
             .collect();
-        if candidates.is_empty() {
-            return false;
-        }
-        let chosen = candidates[self.rng.below(candidates.len() as u32) as usize];
+        let Some(least) = spare.iter().map(|&id| worth(id)).min() else { return false };
+        let spare: Vec<ConnectionId> = spare.into_iter().filter(|&id| worth(id) == least).collect();
+        let chosen = spare[self.rng.below(spare.len() as u32) as usize];
         self.close_lane(chosen, CloseReason::MakingRoom, true);
         true
+    }
+
+    // ---- introductions ----
+
+    fn want_members(&mut self, connection: ConnectionId, near: Option<ShareId>) {
+        if let Some(lane) = self.lanes.get_mut(&connection) {
+            lane.introductions.open += MAX_INTRODUCED;
+            lane.introductions.near |= near.is_some();
+            self.tell(connection, &PeerMessage::WantMembers { near });
+        }
+    }
+
+    pub(super) fn on_want_members(&mut self, connection: ConnectionId, near: Option<ShareId>) {
+        let Some(lane) = self.lanes.get_mut(&connection) else { return };
+        if lane.introductions.answered.is_some_and(|at| at + ANSWER_INTERVAL > self.now) {
+            return;
+        }
+        lane.introductions.answered = Some(self.now);
+        self.introduce(connection, near);
+    }
+
+    /// Tells a neighbour of some others: those who are nearest to a holder of a share, or at random.
+    pub(super) fn introduce(&mut self, connection: ConnectionId, near: Option<ShareId>) {
+        let others: Vec<(u8, PeerId)> = self
+            .neighbours()
+            .filter(|&(other, ..)| other != connection)
+            .filter_map(|(_, peer, member)| match near {
+                Some(share) => Some((member.shares.get(&share)?.distance, peer)),
+                None => Some((0, peer)),
+            })
+            .collect();
+        let Some(nearest) = others.iter().map(|&(distance, _)| distance).min() else { return };
+        let mut peers: Vec<PeerId> = others
+            .into_iter()
+            .filter(|&(distance, _)| distance == nearest)
+            .map(|(_, peer)| peer)
+            .collect();
+        while peers.len() > MAX_INTRODUCED {
+            peers.swap_remove(self.rng.below(peers.len() as u32) as usize);
+        }
+        self.tell(connection, &PeerMessage::Members { peers });
+    }
+
+    pub(super) fn on_members(&mut self, connection: ConnectionId, peers: &[PeerId]) {
+        let Some(lane) = self.lanes.get_mut(&connection) else { return };
+        let believed = peers.len().min(lane.introductions.open);
+        lane.introductions.open -= believed;
+        let seeking = std::mem::take(&mut lane.introductions.near) && self.seek.rounds > 0;
+        let us = self.peer_id;
+        for &peer in peers[..believed].iter().filter(|&&peer| Some(peer) != us) {
+            let now = self.now;
+            let Some(member) = self.remember(peer, now) else { continue };
+            if seeking && member.lane.is_none() {
+                // That it had no room before does not matter now: it will make some.
+                member.dial_at = member.dial_at.map(|at| at.min(now));
+                member.sought = true;
+            }
+        }
+        if seeking {
+            self.dial_sought();
+        }
+    }
+
+    // ---- looking for what nobody around has ----
+
+    /// Whether a member has some of what a download lacks.
+    pub(super) fn is_source(member: &Member, id: ShareId, download: &Download) -> bool {
+        let pieces = member.shares.get(&id).and_then(|told| told.pieces.as_ref());
+        pieces.is_some_and(|pieces| download.lacks_any_of(pieces))
+    }
+
+    /// Shares being received of which no neighbour has anything that is missing.
+    fn starving(&self) -> Vec<ShareId> {
+        self.shelf
+            .iter()
+            .filter(|&(&id, share)| match &share.state {
+                State::Receiving(download)
+                    if download.opened && !download.wanted.is_met(download.verified()) =>
+                {
+                    !self.neighbours().any(|(_, _, member)| Self::is_source(member, id, download))
+                }
+                _ => false,
+            })
+            .map(|(&id, _)| id)
+            .collect()
+    }
+
+    fn seek(&mut self) {
+        let starving = self.starving();
+        if starving.is_empty() {
+            self.seek.rounds = 0;
+            self.seek.at = None;
+            return;
+        }
+        let share = starving[self.rng.below(starving.len() as u32) as usize];
+        let hopeful = self.nearest(share) > 0 && self.seek.rounds < HOPEFUL_ROUNDS;
+        let doublings = if hopeful { 0 } else { self.seek.rounds.min(SEEK_DOUBLINGS) };
+        self.seek.at = Some(self.now + SEEK_INTERVAL * (1 << doublings));
+        self.seek.rounds += 1;
+        self.seek.share = Some(share);
+        let neighbours: Vec<ConnectionId> = self.neighbours().map(|(id, ..)| id).collect();
+        for connection in neighbours {
+            self.want_members(connection, Some(share));
+        }
+    }
+
+    /// Connects to members that may have what is lacking, if need be in place of others who do not.
+    fn dial_sought(&mut self) {
+        let under_way = |lane: &&super::Lane| lane.sought && !lane.confirmed;
+        let mut ready = self.undialled(|member| member.sought);
+        while !ready.is_empty() && self.lanes.values().filter(under_way).count() < MAX_SOUGHT {
+            if self.connected() >= self.connection_limit() && !self.make_room(self.seek.share) {
+                return;
+            }
+            let peer = ready.swap_remove(self.rng.below(ready.len() as u32) as usize);
+            self.connect(peer);
+            let lane = self.members.get(&peer).and_then(|member| member.lane);
+            if let Some(lane) = lane.and_then(|lane| self.lanes.get_mut(&lane)) {
+                lane.sought = true;
+            }
+        }
+    }
+
+    // ---- time ----
+
+    pub(super) fn on_mesh_timeouts(&mut self) {
+        if self.dial_at.is_some_and(|at| at <= self.now) {
+            self.dial();
+        }
+        if self.seek.at.is_some_and(|at| at <= self.now) {
+            self.seek();
+        }
+    }
+
+    pub(super) fn next_mesh_timeout(&mut self) -> Option<Instant> {
+        let receiving =
+            || self.shelf.values().any(|share| matches!(share.state, State::Receiving(_)));
+        if self.seek.at.is_none() && receiving() {
+            self.seek.at = Some(self.now + SEEK_INTERVAL);
+        }
+        [self.dial_at, self.seek.at].into_iter().flatten().min()
     }
 }

@@ -9,6 +9,8 @@
 //! | `mod.rs` | the interface, and the machine's state |
 //! | `peers.rs` | the server, members, connections coming and going, who is let in |
 //! | `mesh.rs` | whom to connect to, where not everybody fits |
+//! | `gossip.rs` | how shares come to be known to everybody |
+//! | `copies.rs` | receipts, and how many copies the room holds |
 //! | `shelf.rs` | which shares there are, manifests, who has which pieces |
 //! | `ask.rs` | whom to ask for which pieces |
 //! | `lanes.rs` | several connections to one member |
@@ -20,10 +22,12 @@
 
 mod ask;
 mod control;
+mod copies;
 mod fetch;
+mod gossip;
 mod lanes;
-mod near;
 mod mesh;
+mod near;
 mod peers;
 mod serve;
 mod shelf;
@@ -42,11 +46,13 @@ use crate::manifest::{Manifest, ManifestError, ShareId};
 use crate::piece::{FileHash, FileIndex, PieceIndex};
 use crate::policy::{Policy, Priority, Selection};
 use crate::rate::{Meter, TokenBucket};
+use crate::receipt::Receipt;
 use crate::rng::Rng;
 use crate::signaling::{IceServer, PeerId, RoomId};
 use crate::time::Instant;
 
 use lanes::Lanes;
+use mesh::Seek;
 use peers::{Lane, Member, Server};
 use serve::Group;
 use shelf::{PendingManifest, Share};
@@ -60,6 +66,9 @@ pub struct Config {
     pub key: DeviceKey,
     /// What we call ourselves; cut to 64 bytes.
     pub name: String,
+    /// What the clock says when the machine is made, in milliseconds since 1970: for receipts, which say
+    /// since when a share is complete. The machine counts on from there by the instants it is given.
+    pub unix_ms: u64,
     /// 32 secret random bytes, from which all randomness of the machine follows.
     pub seed: [u8; 32],
     /// What we may do, with whom, and how much of it.
@@ -82,6 +91,8 @@ pub struct Swarm {
     policy: Policy,
     /// The latest time that was passed in.
     now: Instant,
+    started: Instant,
+    unix_ms_at_start: u64,
 
     server: Server,
     peer_id: Option<PeerId>,
@@ -94,6 +105,11 @@ pub struct Swarm {
 
     shelf: BTreeMap<ShareId, Share>,
     manifests: BTreeMap<ShareId, PendingManifest>,
+    /// Who holds a share in full, by share; of shares on the shelf, or soon to be there.
+    receipts: BTreeMap<ShareId, Vec<Receipt>>,
+    /// Shares whose distance may have changed, and when that is told.
+    heard_of: BTreeSet<ShareId>,
+    gossip_at: Option<Instant>,
 
     upload: TokenBucket,
     download: TokenBucket,
@@ -114,6 +130,7 @@ pub struct Swarm {
     may_dial: bool,
     /// When a member may be dialled that we would have dialled by now.
     dial_at: Option<Instant>,
+    seek: Seek,
 
     next_connection: u32,
     next_read: u64,
@@ -130,7 +147,7 @@ pub struct Swarm {
 impl Swarm {
     /// A machine that has not joined its room yet: see [`Swarm::join`].
     pub fn new(now: Instant, config: Config) -> Self {
-        let Config { invite, key, mut name, seed, policy } = config;
+        let Config { invite, key, mut name, unix_ms, seed, policy } = config;
         while name.len() > crate::message::MAX_NAME_BYTES {
             name.pop();
         }
@@ -142,6 +159,8 @@ impl Swarm {
             name,
             rng: Rng::new(seed),
             now,
+            started: now,
+            unix_ms_at_start: unix_ms,
             server: Server::Idle,
             peer_id: None,
             ice_servers: Vec::new(),
@@ -162,6 +181,10 @@ impl Swarm {
             may_ask: false,
             may_dial: false,
             dial_at: None,
+            seek: Seek::default(),
+            receipts: BTreeMap::new(),
+            heard_of: BTreeSet::new(),
+            gossip_at: None,
             next_connection: 0,
             next_read: 0,
             next_request: 0,
@@ -291,6 +314,8 @@ impl Swarm {
     pub fn handle_timeout(&mut self, now: Instant) {
         self.now = self.now.max(now);
         self.on_peer_timeouts();
+        self.on_mesh_timeouts();
+        self.on_gossip_timeouts();
         self.on_manifest_timeouts();
         self.on_fetch_timeouts();
         self.review_serving();
@@ -426,6 +451,8 @@ impl Swarm {
     pub fn poll_timeout(&mut self) -> Option<Instant> {
         [
             self.next_peer_timeout(),
+            self.next_mesh_timeout(),
+            self.next_gossip_timeout(),
             self.next_manifest_timeout(),
             self.next_fetch_timeout(),
             self.next_serve_timeout(),

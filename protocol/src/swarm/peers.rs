@@ -9,7 +9,7 @@ use tracing::{debug, trace};
 use super::Swarm;
 use super::fetch::Asked;
 use super::lanes::Extra;
-use super::mesh::{BUSY_PATIENCE, NEWCOMER_PATIENCE};
+use super::mesh::{BUSY_PATIENCE, Introductions, NEWCOMER_PATIENCE};
 use super::serve::Serving;
 use super::shelf::PeerShare;
 use crate::confirm::{Side, Transcript};
@@ -71,6 +71,8 @@ pub(super) struct Member {
     attempts: u32,
     /// When to connect to it unless it connects to us before; `None` if never.
     pub(super) dial_at: Option<Instant>,
+    /// Whether we were introduced to it as somebody who may have what we lack.
+    pub(super) sought: bool,
     /// What it says it has.
     pub(super) shares: BTreeMap<ShareId, PeerShare>,
     pub(super) sent: u64,
@@ -103,6 +105,10 @@ pub(super) struct Lane {
     control_bytes: usize,
     pub(super) control_buffered: usize,
     pub(super) blocks_buffered: usize,
+
+    pub(super) introductions: Introductions,
+    /// Whether it was made to get what nobody else around has.
+    pub(super) sought: bool,
 
     // What we ask of it (`fetch`).
     pub(super) window: Window,
@@ -137,6 +143,11 @@ impl Lane {
     pub(super) fn epoch(&self) -> u64 {
         self.negotiation.epoch()
     }
+
+    /// Whether something was asked on it, by us or by them, that has not come.
+    pub(super) fn is_in_use(&self) -> bool {
+        !self.asked.is_empty() || !self.serving.is_empty()
+    }
 }
 
 impl Member {
@@ -150,6 +161,7 @@ impl Member {
             extra: Extra::new(now),
             attempts: 0,
             dial_at: Some(dial_at),
+            sought: false,
             shares: BTreeMap::new(),
             sent: 0,
             received: 0,
@@ -270,7 +282,7 @@ impl Swarm {
             if let Some(lane) = lane {
                 self.close_lane(lane, CloseReason::Left, false);
             }
-            self.remove_member(peer);
+            self.members.remove(&peer);
         }
     }
 
@@ -357,7 +369,7 @@ impl Swarm {
         member.epoch = epoch;
         if let Some(old) = member.lane {
             self.close_lane(old, CloseReason::Replaced, false);
-        } else if self.connected() >= self.connection_limit() && !(needy && self.make_room()) {
+        } else if self.connected() >= self.connection_limit() && !(needy && self.make_room(None)) {
             if let Some(member) = self.members.get_mut(&from) {
                 member.dial_at = Some(self.now + BUSY_PATIENCE);
             }
@@ -371,6 +383,7 @@ impl Swarm {
     pub(super) fn connect(&mut self, peer: PeerId) {
         let Some(member) = self.members.get_mut(&peer) else { return };
         member.dial_at = None;
+        member.sought = false;
         let key = member.key;
         if self.is_avoided(key) {
             return;
@@ -427,6 +440,8 @@ impl Swarm {
             control_bytes: 0,
             control_buffered: 0,
             blocks_buffered: 0,
+            introductions: Introductions::default(),
+            sought: false,
             window: Window::new(),
             asked: BTreeMap::new(),
             heard: self.now,
@@ -457,7 +472,7 @@ impl Swarm {
                 let (extra, new) = (lane.is_extra, lane.opened.is_none());
                 let signal = match description {
                     Description::Offer(sdp) if extra && new => Signal::LaneOffer(sdp),
-                    Description::Offer(sdp) if new && self.is_needy() => {
+                    Description::Offer(sdp) if new && self.is_needy(connection) => {
                         Signal::NeedyOffer(sdp)
                     }
                     other => Signal::Description(other),
@@ -571,6 +586,8 @@ impl Swarm {
         // the case that the first was lost, and only then go on.
         self.confirm(connection);
         self.announce_shelf(connection);
+        self.pass_on_receipts(connection);
+        self.introduce(connection, None);
     }
 
     /// Closes a connection: what was asked on it is asked of others, and it may be tried again.
@@ -623,7 +640,7 @@ impl Swarm {
             self.events.push_back(Event::PeerGone { peer: lane.peer, name, reason });
         }
         if !member.present || reason == CloseReason::Left {
-            self.remove_member(lane.peer);
+            self.members.remove(&lane.peer);
         }
         self.may_ask = true;
         self.may_dial = true;
@@ -632,6 +649,7 @@ impl Swarm {
     /// Closes all connections to a key for good.
     pub(super) fn ban(&mut self, key: PublicKey) {
         self.banned.insert(key);
+        self.drop_receipts_of(key);
         let lanes: Vec<ConnectionId> = self
             .members
             .values()
@@ -640,12 +658,6 @@ impl Swarm {
             .collect();
         for lane in lanes {
             self.close_lane(lane, CloseReason::Banned, true);
-        }
-    }
-
-    fn remove_member(&mut self, peer: PeerId) {
-        if self.members.remove(&peer).is_some() {
-            self.clear_shelf();
         }
     }
 
@@ -698,6 +710,14 @@ impl Swarm {
         }
     }
 
+    /// Members that are connected and confirmed, with the connection.
+    pub(super) fn neighbours(&self) -> impl Iterator<Item = (ConnectionId, PeerId, &Member)> {
+        self.lanes
+            .iter()
+            .filter(|(_, lane)| lane.confirmed && !lane.is_extra)
+            .filter_map(|(&id, lane)| Some((id, lane.peer, self.members.get(&lane.peer)?)))
+    }
+
     /// Bytes of control messages waiting on a connection.
     pub(super) fn queued_control(&self, connection: ConnectionId) -> usize {
         self.lanes.get(&connection).map_or(0, |lane| lane.control_bytes)
@@ -742,10 +762,10 @@ impl Swarm {
             }
             _ if !confirmed => self.close_lane(connection, CloseReason::ProtocolViolation, true),
             PeerMessage::Moved { peer } => self.on_moved(connection, peer),
-            PeerMessage::Share { share, manifest_bytes, holding, received } => {
-                self.on_share(connection, peer, share, manifest_bytes, holding, received);
+            PeerMessage::Share { share, manifest_bytes, distance, holding } => {
+                self.on_share(connection, peer, share, manifest_bytes, distance, holding);
             }
-            PeerMessage::Unshare { share } => self.on_unshare(peer, share),
+            PeerMessage::Unshare { share } => self.on_unshare(connection, peer, share),
             PeerMessage::WantManifest { share, offset } => {
                 self.on_want_manifest(connection, share, offset);
             }
@@ -753,7 +773,11 @@ impl Swarm {
                 self.on_manifest_part(connection, share, offset, &bytes);
             }
             PeerMessage::Have { share, runs } => self.on_have(connection, peer, share, &runs),
-            PeerMessage::Received { share } => self.on_received(peer, share),
+            PeerMessage::WantMembers { near } => self.on_want_members(connection, near),
+            PeerMessage::Members { peers } => self.on_members(connection, &peers),
+            PeerMessage::Receipt { receipt, own } => {
+                self.on_receipt(connection, peer, receipt, own);
+            }
             PeerMessage::Request { request, share, run, with_hashes, flexible } => {
                 self.on_request(connection, request, share, run, with_hashes, flexible);
             }
@@ -802,9 +826,6 @@ impl Swarm {
                 Overdue::Lost => self.close_lane(connection, CloseReason::ConnectionLost, false),
             }
         }
-        if self.dial_at.is_some_and(|at| at <= now) {
-            self.dial();
-        }
     }
 
     pub(super) fn next_peer_timeout(&self) -> Option<Instant> {
@@ -814,7 +835,7 @@ impl Swarm {
             Server::Idle | Server::Joined => None,
         };
         let lanes = self.lanes.values().filter_map(|lane| lane.negotiation.poll_timeout());
-        server.into_iter().chain(lanes).chain(self.dial_at).min()
+        server.into_iter().chain(lanes).min()
     }
 
     pub(super) fn say_goodbye(&mut self) {

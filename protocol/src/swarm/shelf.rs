@@ -1,4 +1,5 @@
 //! The shelf: which shares there are in the room, their manifests, and who has which pieces of them.
+//! How shares come to be known to those who are not connected to their origin is in `gossip`.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -14,13 +15,13 @@ use crate::event::{CloseReason, Event, Failure, Withheld};
 use crate::identity::BadSignature;
 use crate::io::{ConnectionId, StorageRequest};
 use crate::manifest::{KnownHashes, Manifest, ManifestError, ShareId, SignedManifest};
-use crate::message::{Holding, MANIFEST_PART_BYTES, PeerMessage, Run};
+use crate::message::{GONE, Holding, MANIFEST_PART_BYTES, PeerMessage, Run};
 use crate::piece::{Geometry, PieceIndex};
 use crate::signaling::PeerId;
 use crate::time::{Duration, Instant};
 
-/// The most shares that one member may announce.
-const MAX_SHARES_PER_PEER: usize = 1024;
+/// The most shares that are kept in mind, on the shelf and of what one member tells.
+const MAX_SHARES: usize = 1024;
 /// The most runs that a member may come to have while its share's manifest is on its way.
 const MAX_EARLY_RUNS: usize = 1 << 16;
 /// Manifest bytes that one request for a manifest brings.
@@ -50,6 +51,8 @@ pub(super) struct Share {
     pub(super) withheld: Option<Withheld>,
     /// Since when we have all that is wanted of it.
     pub(super) whole_since: Option<Instant>,
+    /// How far it is, as we told everybody.
+    pub(super) told_distance: u8,
 }
 
 /// How a share stands with us.
@@ -70,10 +73,13 @@ pub(super) enum State {
 #[derive(Debug)]
 pub(super) struct PeerShare {
     manifest_bytes: u32,
-    holding: Holding,
+    /// How many steps it is from there to somebody who has some of it.
+    pub(super) distance: u8,
+    /// What it said to have, until the manifest says how many pieces there are.
+    holding: Option<Holding>,
     /// What it came to have before we knew the manifest.
     early: Vec<Run>,
-    /// The pieces that these mean, once the manifest says how many there are.
+    /// The pieces that these mean, unless there were never any.
     pub(super) pieces: Option<Bitfield>,
     pub(super) received: bool,
     /// When it last came to have something.
@@ -157,9 +163,9 @@ impl Swarm {
                 .push_back(StorageRequest::Close { share: id, discard: discard && unfinished });
             self.cancel_share(id);
             self.stop_serving(id);
-            self.tell_all(&PeerMessage::Unshare { share: id });
+            self.drop_receipt(id);
+            self.withdraw(id);
         }
-        self.clear_shelf();
         Ok(())
     }
 
@@ -172,24 +178,8 @@ impl Swarm {
         self.storage_out.push_back(StorageRequest::Close { share: id, discard: false });
         self.cancel_share(id);
         self.stop_serving(id);
-        self.tell_all(&PeerMessage::Unshare { share: id });
+        self.withdraw(id);
         self.events.push_back(Event::Failed { share: id, reason });
-    }
-
-    // ---- telling others ----
-
-    pub(super) fn announce_shelf(&mut self, connection: ConnectionId) {
-        let messages: Vec<PeerMessage> =
-            self.shelf.iter().filter_map(|(&id, share)| announcement(id, share)).collect();
-        for message in messages {
-            self.tell(connection, &message);
-        }
-    }
-
-    pub(super) fn announce(&mut self, id: ShareId) {
-        if let Some(message) = self.shelf.get(&id).and_then(|share| announcement(id, share)) {
-            self.tell_all(&message);
-        }
     }
 
     // ---- what others tell ----
@@ -200,22 +190,19 @@ impl Swarm {
         peer: PeerId,
         id: ShareId,
         manifest_bytes: u32,
-        holding: Holding,
-        received: bool,
+        distance: u8,
+        holding: Option<Holding>,
     ) {
         self.forget_holding(peer, id);
-        if let Some(lane) = self.lanes.get_mut(&connection) {
-            // It begins anew with this share, and may have forgotten the hashes it was told.
-            lane.told.retain(|&(told, _)| told != id);
-        }
         let Some(member) = self.members.get_mut(&peer) else { return };
-        if member.shares.len() >= MAX_SHARES_PER_PEER {
-            return self.close_lane(connection, CloseReason::ProtocolViolation, true);
+        if member.shares.len() >= MAX_SHARES {
+            return debug!(?connection, "tells of too many shares");
         }
         member.shares.insert(
             id,
             PeerShare {
                 manifest_bytes,
+                distance,
                 holding,
                 early: Vec::new(),
                 pieces: None,
@@ -224,25 +211,17 @@ impl Swarm {
             },
         );
         if self.shelf.contains_key(&id) {
-            self.resolve_holdings(id);
+            self.resolve_holding(connection, peer, id);
         } else {
             self.want_manifest(id);
         }
-        if received {
-            self.on_received(peer, id);
-        }
     }
 
-    pub(super) fn on_unshare(&mut self, peer: PeerId, id: ShareId) {
+    pub(super) fn on_unshare(&mut self, connection: ConnectionId, peer: PeerId, id: ShareId) {
         self.forget_holding(peer, id);
-        self.clear_shelf();
-    }
-
-    pub(super) fn on_received(&mut self, peer: PeerId, id: ShareId) {
-        let told = self.members.get_mut(&peer).and_then(|member| member.shares.get_mut(&id));
-        if let Some(told) = told.filter(|told| !told.received) {
-            told.received = true;
-            self.events.push_back(Event::Received { share: id, peer });
+        if let Some(lane) = self.lanes.get_mut(&connection) {
+            // If it begins anew with this share, it may have forgotten the hashes it was told.
+            lane.told.retain(|&(told, _)| told != id);
         }
     }
 
@@ -253,21 +232,24 @@ impl Swarm {
         id: ShareId,
         runs: &[Run],
     ) {
+        let count = self.shelf.get(&id).map(|share| share.geometry().pieces());
         let Some(told) = self.members.get_mut(&peer).and_then(|member| member.shares.get_mut(&id))
         else {
             return; // withdrawn, and this crossed it
         };
         told.heard = self.now;
-        let Some(pieces) = &mut told.pieces else {
+        let was_away = std::mem::take(&mut told.distance) > 0;
+        let Some(count) = count else {
             told.early.extend_from_slice(runs);
             if told.early.len() > MAX_EARLY_RUNS {
                 self.close_lane(connection, CloseReason::ProtocolViolation, true);
             }
             return;
         };
-        if runs.iter().any(|run| run.first.0 + run.count > pieces.len()) {
+        if runs.iter().any(|run| run.first.0 + run.count > count) {
             return self.close_lane(connection, CloseReason::ProtocolViolation, true);
         }
+        let pieces = told.pieces.get_or_insert_with(|| Bitfield::new(count));
         let new = runs.iter().flat_map(|run| run.iter()).filter(|&piece| pieces.insert(piece));
         match self.shelf.get_mut(&id) {
             Some(share) => new.for_each(|piece| {
@@ -276,42 +258,53 @@ impl Swarm {
             }),
             None => new.for_each(drop),
         }
+        if was_away {
+            self.hear_of(id);
+        }
         self.may_ask = true;
     }
 
     /// Turns what members said of a share into bitfields, now that its manifest is known.
     fn resolve_holdings(&mut self, id: ShareId) {
+        let told: Vec<(ConnectionId, PeerId)> =
+            self.neighbours().map(|(connection, peer, _)| (connection, peer)).collect();
+        for (connection, peer) in told {
+            self.resolve_holding(connection, peer, id);
+        }
+    }
+
+    fn resolve_holding(&mut self, connection: ConnectionId, peer: PeerId, id: ShareId) {
         let Some(share) = self.shelf.get_mut(&id) else { return };
         let count = share.geometry().pieces();
-        let mut liars = Vec::new();
-        for member in self.members.values_mut() {
-            let Some(told) = member.shares.get_mut(&id).filter(|told| told.pieces.is_none()) else {
-                continue;
+        let told = self.members.get_mut(&peer).and_then(|member| member.shares.get_mut(&id));
+        let Some(told) = told else { return };
+        if let Some(holding) = told.holding.take() {
+            let Some(mut pieces) = holding.to_bitfield(count) else {
+                return self.close_lane(connection, CloseReason::ProtocolViolation, true);
             };
-            match std::mem::replace(&mut told.holding, Holding::Nothing).to_bitfield(count) {
-                Some(mut pieces) => {
-                    for piece in std::mem::take(&mut told.early).into_iter().flat_map(Run::iter) {
-                        pieces.insert(piece);
-                    }
-                    pieces.iter().for_each(|piece| share.count(piece, true));
-                    told.pieces = Some(pieces);
-                }
-                None => liars.extend(member.lane),
+            for piece in std::mem::take(&mut told.early).into_iter().flat_map(Run::iter) {
+                pieces.insert(piece);
             }
+            if pieces.count() > 0 || pieces.is_full() {
+                told.distance = 0;
+            }
+            pieces.iter().for_each(|piece| share.count(piece, true));
+            told.pieces = Some(pieces);
         }
-        for lane in liars {
-            self.close_lane(lane, CloseReason::ProtocolViolation, true);
-        }
+        self.hear_of(id);
         self.may_ask = true;
     }
 
     /// A member has nothing of a share any more.
     fn forget_holding(&mut self, peer: PeerId, id: ShareId) {
-        let told = self.members.get_mut(&peer).and_then(|member| member.shares.remove(&id));
-        let share = self.shelf.get_mut(&id);
-        if let (Some(share), Some(pieces)) = (share, told.and_then(|told| told.pieces)) {
+        let Some(told) = self.members.get_mut(&peer).and_then(|member| member.shares.remove(&id))
+        else {
+            return;
+        };
+        if let (Some(share), Some(pieces)) = (self.shelf.get_mut(&id), told.pieces) {
             pieces.iter().for_each(|piece| share.count(piece, false));
         }
+        self.hear_of(id);
     }
 
     /// A member is gone, with all that it had.
@@ -324,24 +317,6 @@ impl Swarm {
         for id in ids {
             self.forget_holding(peer, id);
         }
-        self.clear_shelf();
-    }
-
-    /// Takes off the shelf what nobody has.
-    pub(super) fn clear_shelf(&mut self) {
-        let members = &self.members;
-        let mut removed = Vec::new();
-        self.shelf.retain(|id, share| {
-            let keep = !matches!(share.state, State::Available)
-                || members.values().any(|member| member.shares.contains_key(id));
-            if !keep {
-                removed.push(*id);
-            }
-            keep
-        });
-        self.events.extend(removed.into_iter().map(|share| Event::ShareRemoved { share }));
-        self.manifests
-            .retain(|id, _| members.values().any(|member| member.shares.contains_key(id)));
     }
 
     // ---- manifests ----
@@ -351,10 +326,15 @@ impl Swarm {
         if self.manifests.contains_key(&id) || self.shelf.contains_key(&id) {
             return;
         }
+        if self.shelf.len() + self.manifests.len() >= MAX_SHARES {
+            return debug!(?id, "the shelf is full");
+        }
+        // A rumour that would be dead with us is not worth a manifest.
         let holders: Vec<(ConnectionId, u32)> = self
-            .members
-            .values()
-            .filter_map(|member| Some((member.lane?, member.shares.get(&id)?.manifest_bytes)))
+            .neighbours()
+            .filter_map(|(connection, _, member)| Some((connection, member.shares.get(&id)?)))
+            .filter(|(_, told)| told.distance + 1 < GONE)
+            .map(|(connection, told)| (connection, told.manifest_bytes))
             .collect();
         if holders.is_empty() {
             return;
@@ -475,18 +455,7 @@ impl Share {
             wishes: Wishes::default(),
             withheld: None,
             whole_since: None,
+            told_distance: GONE,
         }
     }
-}
-
-/// What we tell others of a share, if we take part in it.
-fn announcement(id: ShareId, share: &Share) -> Option<PeerMessage> {
-    let withheld = share.withheld.is_some();
-    let told = share.takes_part() && !(withheld && matches!(share.state, State::Shared));
-    told.then(|| PeerMessage::Share {
-        share: id,
-        manifest_bytes: share.manifest_bytes.len() as u32,
-        holding: if withheld { Holding::Nothing } else { Holding::of(&share.have) },
-        received: matches!(share.state, State::Complete(_)) && share.have.is_full(),
-    })
 }

@@ -82,16 +82,10 @@ impl Swarm {
         } else if !self.policy.services.receive {
             return Some(Waiting::ServiceOff);
         }
-        let useful = |member: &Member| {
-            let pieces = member.shares.get(&id).and_then(|told| told.pieces.as_ref());
-            pieces.is_some_and(|pieces| download.lacks_any_of(pieces))
-        };
         let mut sources = self
-            .members
-            .values()
-            .filter(|member| useful(member))
-            .filter_map(|member| self.lanes.get(&member.lane?))
-            .filter(|lane| lane.confirmed)
+            .neighbours()
+            .filter(|(_, _, member)| Self::is_source(member, id, download))
+            .filter_map(|(connection, ..)| self.lanes.get(&connection))
             .peekable();
         if download.wanted.is_met(download.verified()) {
             None

@@ -3,10 +3,13 @@
 use std::collections::BTreeMap;
 
 use crate::event::{CloseReason, Event};
+use crate::manifest::ShareId;
+use crate::message::PeerMessage;
 use crate::policy::Policy;
-use crate::simulation::World;
+use crate::simulation::{World, data};
 use crate::time::Duration;
 
+const PIECE: usize = 256 << 10;
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -108,4 +111,167 @@ fn a_full_peer_makes_room_for_one_that_has_nobody() {
         |event: &Event| matches!(event, Event::PeerGone { reason: CloseReason::MakingRoom, .. });
     assert!(world.peers.iter().any(|peer| peer.events.iter().any(made_room)));
     assert!(connections(&world).iter().all(|peers| (3..=6).contains(&peers.len())));
+}
+
+/// A room too large for a full mesh, in which peer 0 shares a file.
+fn crowd(seed: u64, count: usize, limit: usize, file: &[u8]) -> (World, ShareId) {
+    let mut world = World::new(seed);
+    add(&mut world, count, limit);
+    let share = world.share(0, &[("file", file.to_vec())]);
+    world.until(SECOND * 5, "everybody knows the share", |w| {
+        (0..count).all(|peer| w.view(peer, share).is_some())
+    });
+    (world, share)
+}
+
+#[test]
+fn everybody_knows_every_share_also_those_who_come_later() {
+    let (mut world, share) = crowd(110, 40, 6, &data(1, 10));
+    let other = world.share(17, &[("another", data(2, 10))]);
+    add(&mut world, 5, 6);
+    let late = world.share(44, &[("late", data(3, 10))]);
+    world.until(SECOND * 10, "everybody knows all", |w| {
+        (0..45).all(|peer| [share, other, late].iter().all(|&id| w.view(peer, id).is_some()))
+    });
+}
+
+#[test]
+fn a_share_that_nobody_has_any_more_is_gone_everywhere_and_stays_gone() {
+    let (mut world, share) = crowd(111, 40, 6, &data(1, 10));
+    let other = world.share(5, &[("another", data(2, 10))]);
+    world.run_for(SECOND * 5);
+    world.with(0, |swarm, now| swarm.stop(now, share, false)).unwrap();
+    world.until(SECOND * 15, "gone", |w| (0..40).all(|peer| w.view(peer, share).is_none()));
+    world.run_for(SECOND * 30);
+    for peer in 0..40 {
+        let told = |wanted: fn(ShareId) -> Event| {
+            let events = &world.peers[peer].events;
+            events.iter().filter(|&event| *event == wanted(share)).count()
+        };
+        assert_eq!(told(|share| Event::ShareAdded { share }), 1, "peer {peer}");
+        assert_eq!(told(|share| Event::ShareRemoved { share }), 1, "peer {peer}");
+        assert!(world.view(peer, other).is_some(), "peer {peer} forgot the other share");
+    }
+    // The same goes for a holder that crashes.
+    world.crash(5);
+    world.until(MINUTE, "gone", |w| {
+        (0..40).filter(|&peer| peer != 5).all(|peer| w.view(peer, other).is_none())
+    });
+}
+
+#[test]
+fn those_far_from_any_holder_find_one_and_finish() {
+    let file = data(4, 20 * PIECE);
+    for seed in 0..5 {
+        let (mut world, share) = crowd(120 + seed, 40, 6, &file);
+        // Nobody between them takes part: they must find the origin themselves.
+        let neighbours = connections(&world)[0].clone();
+        let far: Vec<usize> = (1..40).filter(|peer| !neighbours.contains(peer)).take(3).collect();
+        far.iter().for_each(|&peer| world.receive(peer, share));
+        let what = format!("seed {seed}: received by {far:?}");
+        world.until(MINUTE * 2, &what, |w| far.iter().all(|&peer| w.is_complete(peer, share)));
+        assert!(connections(&world).iter().all(|peers| peers.len() <= 6));
+    }
+}
+
+#[test]
+fn everybody_in_a_crowd_receives_while_members_come_and_go() {
+    let file = data(5, 40 * PIECE);
+    let (mut world, share) = crowd(130, 36, 6, &file);
+    world.net.uplink = 4e6;
+    (1..36).for_each(|peer| world.receive(peer, share));
+    for peer in 10..16 {
+        world.run_for(SECOND);
+        if peer % 2 == 0 {
+            world.leave(peer)
+        } else {
+            world.crash(peer)
+        }
+        let newcomer = world.peers.len();
+        add(&mut world, 1, 6);
+        world.until(SECOND * 10, "on the shelf", |w| w.view(newcomer, share).is_some());
+        world.receive(newcomer, share);
+    }
+    let rest: Vec<usize> = (1..42).filter(|peer| !(10..16).contains(peer)).collect();
+    world.until(MINUTE * 5, "received", |w| rest.iter().all(|&peer| w.is_complete(peer, share)));
+}
+
+#[test]
+fn receipts_say_who_holds_a_share_also_to_those_who_come_later() {
+    let file = data(6, 10 * PIECE);
+    let (mut world, share) = crowd(140, 12, 6, &file);
+    (1..6).for_each(|peer| world.receive(peer, share));
+    world.until(MINUTE, "received", |w| (1..6).all(|peer| w.is_complete(peer, share)));
+    add(&mut world, 1, 6);
+    let keys: Vec<_> = (1..6).map(|peer| world.peers[peer].swarm.public_key()).collect();
+    world.until(SECOND * 10, "everybody knows who", |w| {
+        w.peers.iter().all(|peer| {
+            let copies = peer.swarm.copies(share);
+            copies.is_some_and(|copies| {
+                copies.holders.len() == 5
+                    && copies.holders.iter().all(|holder| {
+                        keys.contains(&holder.key) && holder.since_ms > 1_800_000_000_000
+                    })
+            })
+        })
+    });
+    let copies = world.peers[12].swarm.copies(share).unwrap();
+    assert!(copies.in_room >= 5.0 && copies.in_room <= 6.0, "{copies:?}");
+}
+
+#[test]
+fn a_forged_receipt_ends_the_connection_and_is_not_believed() {
+    let file = data(7, PIECE);
+    let (mut world, share) = crowd(141, 3, 6, &file);
+    world.net.tamper = Some(Box::new(|from, transmit| {
+        if let Ok(PeerMessage::Receipt { mut receipt, own }) = PeerMessage::decode(&transmit.bytes)
+            && from == 1
+        {
+            receipt.since_ms += 1;
+            transmit.bytes = PeerMessage::Receipt { receipt, own }.encode();
+        }
+    }));
+    world.receive(1, share);
+    world.until(MINUTE, "received", |w| w.is_complete(1, share));
+    world.run_for(SECOND);
+    for peer in [0, 2] {
+        let refused = |event: &Event| {
+            matches!(event, Event::PeerGone { reason: CloseReason::ProtocolViolation, .. })
+        };
+        assert!(world.peers[peer].events.iter().any(refused));
+        assert_eq!(world.peers[peer].swarm.copies(share).unwrap().holders, []);
+        assert!(!world.peers[peer].events.iter().any(|e| matches!(e, Event::Received { .. })));
+    }
+}
+
+#[test]
+fn what_is_told_of_receipts_does_not_grow_with_the_room() {
+    let (mut world, share) = crowd(142, 60, 8, &data(8, 1000));
+    (1..60).for_each(|peer| world.receive(peer, share));
+    world.until(MINUTE, "received", |w| (1..60).all(|peer| w.is_complete(peer, share)));
+    world.run_for(SECOND * 5);
+    for peer in &world.peers {
+        let holders = peer.swarm.copies(share).unwrap().holders.len();
+        assert!((20..=24).contains(&holders), "{holders} receipts");
+    }
+}
+
+#[test]
+fn the_origin_may_leave_when_the_others_hold_every_piece_between_them() {
+    let file = data(9, 40 * PIECE);
+    let (mut world, share) = crowd(143, 3, 6, &file);
+    world.net.uplink = 4e6;
+    let copies = |world: &World, peer: usize| world.peers[peer].swarm.copies(share).unwrap();
+    for peer in 0..3 {
+        let copies = copies(&world, peer);
+        assert_eq!((copies.in_room, copies.origin_may_leave), (1.0, false));
+        assert_eq!(copies.only_origin_bytes, file.len() as u64);
+    }
+    (1..3).for_each(|peer| world.receive(peer, share));
+    world.until(MINUTE, "the origin may leave", |w| copies(w, 0).origin_may_leave);
+    assert!((1..3).any(|peer| !world.is_complete(peer, share)), "not before both are done");
+    assert!((2.0..3.0).contains(&copies(&world, 0).in_room));
+    world.leave(0);
+    world.until(MINUTE, "received", |w| (1..3).all(|peer| w.is_complete(peer, share)));
+    world.until(SECOND, "two copies", |w| (1..3).all(|peer| copies(w, peer).in_room == 2.0));
 }
