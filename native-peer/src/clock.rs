@@ -1,9 +1,15 @@
 //! The clock that the core is told: time since this peer was started. The only file here that reads
 //! a clock for the core's sake.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use protocol::time::Instant;
+
+/// The time of day in milliseconds since 1970; 0 if the clock is set to before that.
+pub(crate) fn unix_ms() -> u64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    since.as_millis() as u64
+}
 
 /// Time since a peer was started.
 #[derive(Clone, Copy, Debug)]

@@ -301,11 +301,13 @@ impl Driver {
     }
 
     fn snapshot(&mut self) {
+        let shares: Vec<_> = self.swarm.shares().collect();
         let snapshot = Snapshot {
             peer: self.swarm.peer_id(),
             joined: self.swarm.is_joined(),
             peers: self.swarm.peers().collect(),
-            shares: self.swarm.shares().collect(),
+            copies: shares.iter().filter_map(|s| Some((s.id, self.swarm.copies(s.id)?))).collect(),
+            shares,
         };
         self.outside.snapshots.send_replace(Arc::new(snapshot));
         self.snapshot_due = None;

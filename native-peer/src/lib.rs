@@ -30,10 +30,11 @@
 //! # }
 //! ```
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 pub use protocol::event::{
-    CloseReason, Event, Failure, PeerView, ShareState, ShareView, Source, Waiting, Withheld,
+    CloseReason, Copies, Event, Failure, PeerView, ShareState, ShareView, Source, Waiting, Withheld,
 };
 pub use protocol::identity::{DeviceKey, PublicKey};
 pub use protocol::invite::{Invite, InviteLink};
@@ -115,6 +116,8 @@ pub struct Snapshot {
     pub peers: Vec<PeerView>,
     /// The shelf.
     pub shares: Vec<ShareView>,
+    /// How many copies of each of them the room holds.
+    pub copies: BTreeMap<ShareId, Copies>,
 }
 
 /// Why a peer could not be started.
@@ -190,6 +193,7 @@ impl Peer {
             invite: invite.clone(),
             key: options.key,
             name: options.name,
+            unix_ms: clock::unix_ms(),
             seed: random()?,
             policy: options.policy,
         };

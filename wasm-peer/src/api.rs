@@ -320,6 +320,10 @@ pub struct ShareInfo {
     pub full_holders: u32,
     /// Connected peers that say they have it all, verified and in place.
     pub receivers: u32,
+    /// Whole copies in the room, and a part of one more, as far as is known here.
+    pub copies: f64,
+    /// Whether the connected peers, and this one, have every piece between them without the origin.
+    pub origin_may_leave: bool,
     /// Verified bytes by who sent them.
     pub sources: Vec<SourceInfo>,
     /// Whether its origin made the room's invite.
@@ -521,6 +525,8 @@ export interface ShareInfo {
     holders: number;
     fullHolders: number;
     receivers: number;
+    copies: number;
+    originMayLeave: boolean;
     sources: { peer: string; name: string; bytes: number }[];
     fromCreator: boolean;
     origin: string;

@@ -197,6 +197,7 @@ impl Driver {
             invite,
             key,
             name: name.clone(),
+            unix_ms: clock::unix_ms(),
             seed: profile::random(),
             policy: policy::policy(options.policy)?,
         };
@@ -667,7 +668,8 @@ impl Driver {
             let saved = received.is_some_and(|it| it.saved);
             let error = received.and_then(|it| it.error.as_deref());
             let (hashes, swarm) = (&mut self.hashes, &self.swarm);
-            shares.push(view::share(view, saved, error, |file| {
+            let copies = self.swarm.copies(id);
+            shares.push(view::share(view, copies, saved, error, |file| {
                 if let Some(known) = hashes.get(&(id, file)) {
                     return Some(known.clone());
                 }

@@ -1,7 +1,7 @@
 //! How the core's views and events look to embedders ([`crate::api`]).
 
 use protocol::event::{
-    CloseReason, Event, PeerView, ShareState as CoreState, ShareView, Waiting,
+    CloseReason, Copies, Event, PeerView, ShareState as CoreState, ShareView, Waiting,
     Withheld as CoreWithheld,
 };
 use protocol::io::PathKind as CorePath;
@@ -35,6 +35,7 @@ pub(crate) fn peer(view: PeerView) -> PeerInfo {
 /// `save_error` are what became of saving it.
 pub(crate) fn share(
     view: ShareView,
+    copies: Option<Copies>,
     saved: bool,
     save_error: Option<&str>,
     mut hash: impl FnMut(FileIndex) -> Option<String>,
@@ -89,6 +90,8 @@ pub(crate) fn share(
         holders: count(view.holders),
         full_holders: count(view.full_holders),
         receivers: count(view.receivers),
+        copies: copies.as_ref().map_or(0.0, |copies| copies.in_room),
+        origin_may_leave: copies.is_some_and(|copies| copies.origin_may_leave),
         sources: view
             .sources
             .iter()

@@ -37,7 +37,9 @@ pub(crate) fn figures(share: &ShareInfo) -> Vec<String> {
                 n => (text.received_by)(n),
             };
             let sent = (share.uploaded > 0).then(|| (text.sent)(&size(share.uploaded)));
-            [Some(received), sent].into_iter().flatten().collect()
+            let copies = (share.copies > 1.0).then(|| (text.copies)(share.copies));
+            let may_leave = share.origin_may_leave.then(|| text.may_close.to_owned());
+            [Some(received), sent, copies, may_leave].into_iter().flatten().collect()
         }
         ShareState::Available | ShareState::Opening | ShareState::Failed => {
             (share.have > 0).then(|| (text.already_here)(&size(share.have))).into_iter().collect()
@@ -62,10 +64,12 @@ pub(crate) fn figures(share: &ShareInfo) -> Vec<String> {
             }
             figures
         }
-        ShareState::Complete if share.uploaded > 0 => {
-            vec![(text.serving_on)(&size(share.uploaded))]
+        ShareState::Complete => {
+            let sent = (share.uploaded > 0).then(|| (text.serving_on)(&size(share.uploaded)));
+            let copies = (share.copies > 1.0).then(|| (text.copies)(share.copies));
+            [sent, copies].into_iter().flatten().collect()
         }
-        ShareState::Finishing | ShareState::Complete => Vec::new(),
+        ShareState::Finishing => Vec::new(),
     }
 }
 

@@ -106,6 +106,8 @@ pub struct Catalogue {
     pub shared: &'static str,
     pub received_by: fn(u32) -> String,
     pub not_received_yet: &'static str,
+    pub copies: fn(f64) -> String,
+    pub may_close: &'static str,
     pub available: &'static str,
     pub already_here: fn(&str) -> String,
     pub opening: &'static str,
@@ -285,6 +287,8 @@ pub static ENGLISH: Catalogue = Catalogue {
     shared: "Shared",
     received_by: |n| format!("received by {}", grouped(n as usize)),
     not_received_yet: "nobody has it yet",
+    copies: |n| format!("{:.1} copies in the room", (n * 10.0).floor() / 10.0),
+    may_close: "you may close this tab",
     available: "Available",
     already_here: |size| format!("{size} already here"),
     opening: "Preparing…",
@@ -368,6 +372,7 @@ mod tests {
         assert_eq!((ENGLISH.from_peers)(1), "from 1 peer");
         assert_eq!((ENGLISH.received_by)(1), "received by 1");
         assert_eq!((ENGLISH.received_by)(3), "received by 3");
+        assert_eq!((ENGLISH.copies)(2.46), "2.4 copies in the room");
     }
 
     #[test]

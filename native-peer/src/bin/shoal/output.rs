@@ -9,7 +9,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use native_peer::{CloseReason, PeerId, PeerView, PublicKey, ShareId, ShareView, Waiting};
+use native_peer::{CloseReason, Copies, PeerId, PeerView, PublicKey, ShareId, ShareView, Waiting};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
@@ -205,12 +205,16 @@ impl Output {
     }
 
     /// What was sent, and to whom how much.
-    pub(crate) fn sent(&mut self, progress: Progress, peers: &[PeerView]) {
+    pub(crate) fn sent(&mut self, progress: Progress, peers: &[PeerView], copies: Option<&Copies>) {
         if self.json {
             let to = |peer: &PeerView| json!({ "peer": peer.id.to_string(), "name": peer.name, "bytes": peer.sent });
             let connected = peers.iter().filter(|peer| peer.connected);
             let mut event = progress_event(progress);
             event["to"] = connected.map(to).collect();
+            if let Some(copies) = copies {
+                event["copies"] = json!(copies.in_room);
+                event["may_leave"] = json!(copies.origin_may_leave);
+            }
             self.event(&event);
         }
         self.show(progress, &sending(progress));

@@ -93,7 +93,7 @@ fn show(room: &Room, share: ShareId, rate: &mut Rate, output: &mut Output) {
     output.waiting((peers == 0).then_some(Wait::Receivers));
     let total = view.manifest.total();
     let progress = Progress { bytes, total, uploaded: bytes, rate, peers };
-    output.sent(progress, &snapshot.peers);
+    output.sent(progress, &snapshot.peers, snapshot.copies.get(&share));
 }
 
 /// Bytes per second, smoothed over a few measurements.
