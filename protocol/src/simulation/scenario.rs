@@ -234,8 +234,7 @@ impl Setup {
             (0..=self.receivers).filter(|&peer| !self.comes_late(peer)).collect();
         world.run_for(Duration::from_secs(20));
         let share = self.put_on_shelf(world);
-        let limit = Duration::from_secs(300);
-        world.until(limit, "everyone sees the share", |world| {
+        settle(world, "everyone sees the share", |world| {
             here.iter().all(|&peer| world.peers[peer].swarm.share_view(share).is_some())
         });
         if self.kind == Kind::Liars {
@@ -243,7 +242,7 @@ impl Setup {
                 here.iter().copied().filter(|&peer| self.is_liar(peer)).collect();
             world.net.uplink = LAN_RATE;
             liars.iter().for_each(|&peer| world.receive(peer, share));
-            world.until(limit, "the liars have it", |world| {
+            settle(world, "the liars have it", |world| {
                 liars.iter().all(|&peer| world.peers[peer].completed.contains_key(&share))
             });
             world.net.uplink = self.uplink;
@@ -351,6 +350,16 @@ impl Setup {
                 (before, look) = (now, world.now + STUCK_AFTER);
             }
         }
+    }
+}
+
+/// Lets things happen until `done`, looking now and then: a look at everybody after every message would
+/// cost more than all else.
+fn settle(world: &mut World, what: &str, done: impl Fn(&World) -> bool) {
+    let end = world.now + Duration::from_secs(300);
+    while !done(world) {
+        assert!(world.now < end, "{what}: not in time; {}", world.describe());
+        world.run_for(Duration::from_millis(100));
     }
 }
 
