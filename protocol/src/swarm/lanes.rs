@@ -8,6 +8,8 @@
 //! A lane is a source like any other to `ask`, and a receiver like any other to `serve`. Only the first
 //! connection to a member, the *main* lane, carries news; when it goes, the others go with it.
 
+use std::collections::BTreeSet;
+
 use tracing::debug;
 
 use super::Swarm;
@@ -20,7 +22,7 @@ use crate::signaling::PeerId;
 use crate::time::{Duration, Instant};
 
 /// A path on which answers take at least so long is a long one.
-const LONG_PATH: Duration = Duration::from_millis(20);
+const LONG_PATH: Duration = Duration::from_millis(25);
 /// What may be on its way over one lane, as a multiple of the receiving socket's buffer: the path itself
 /// and the queues along it hold the rest.
 const ALONE_BUFFERS: u64 = 4;
@@ -38,6 +40,8 @@ const PAYS: f64 = 1.1;
 const REST: Duration = Duration::from_secs(60);
 /// With less than this to fetch, more lanes would come too late.
 const WORTH_BYTES: u64 = 8 << 20;
+/// Where so many members are fetched from, their connections are several already.
+const MANY_SOURCES: usize = 4;
 /// Lanes that bring nothing for so many reviews are closed.
 const IDLE_REVIEWS: u32 = 10;
 
@@ -264,7 +268,13 @@ impl Swarm {
             .filter(|share| matches!(share.state, State::Receiving(_)))
             .map(|share| share.manifest.total().saturating_sub(share.have_bytes()))
             .sum();
-        if left < WORTH_BYTES {
+        let sources: BTreeSet<PeerId> = self
+            .lanes
+            .values()
+            .filter(|lane| !lane.asked.is_empty())
+            .map(|lane| lane.peer)
+            .collect();
+        if left < WORTH_BYTES || sources.len() >= MANY_SOURCES {
             return;
         }
         let now = self.now;

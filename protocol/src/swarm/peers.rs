@@ -129,8 +129,8 @@ pub(super) struct Lane {
     /// Bytes of blocks that may be sent, and were sent, since the beginning.
     pub(super) credit: u64,
     pub(super) sent: u64,
-    /// When it was last sent a block, or told that its requests wait.
-    pub(super) told_queued: Instant,
+    /// When it was last sent a block, or told that its requests wait their turn.
+    pub(super) attended: Instant,
     /// Batches it was sent already: share, and place among its known batches.
     pub(super) told: BTreeSet<(ShareId, usize)>,
 }
@@ -455,7 +455,7 @@ impl Swarm {
             serving: VecDeque::new(),
             credit: INITIAL_CREDIT_BYTES,
             sent: 0,
-            told_queued: self.now,
+            attended: self.now,
             told: BTreeSet::new(),
         };
         self.lanes.insert(connection, lane);

@@ -3,8 +3,8 @@
 //! Requests of a lane are answered in order, and lanes take turns: each turn reads and sends one
 //! *group*, a large piece or neighbouring small ones that go into one signature and few messages. Groups
 //! are sent one after the other, not side by side, so that whoever gets a piece can serve it on soon.
-//! At most so many groups as the policy has upload slots are in work at once, not counting those whose receiver takes no more for
-//! now, and at most [`READ_AHEAD_BYTES`] per lane: this bounds memory.
+//! As many peers as the policy has upload slots are served at once; one that took nothing for
+//! [`STALLED`] does not count. Per peer [`READ_AHEAD_BYTES`] are read ahead: this bounds memory.
 //!
 //! **Super-seeding.** A flexible request is answered with pieces that nobody else in the room has or is
 //! being sent, chosen when its turn comes; if there are none, it is rejected, and the pieces are had
@@ -12,6 +12,8 @@
 //!
 //! What was read is hashed before it is sent, ours to sign the hash, others' to see that the disk still
 //! holds what was verified: so a peer whose files changed is never taken for a liar.
+
+use std::collections::BTreeSet;
 
 use tracing::debug;
 
@@ -28,20 +30,24 @@ use crate::message::{
 };
 use crate::piece::{PieceHash, PieceIndex};
 use crate::scheduler::QUEUED_INTERVAL;
+use crate::signaling::PeerId;
 use crate::time::{Duration, Instant};
 
 /// The most requests of one lane that wait.
 const MAX_REQUESTS: usize = 1024;
 /// Neighbouring pieces are read and signed together up to this many bytes.
 const GROUP_BYTES: u64 = 256 << 10;
-/// Read ahead of what is being sent, per lane; and at least one group.
+/// Read ahead of what is being sent, per peer; and at least one group for each lane.
 const READ_AHEAD_BYTES: u64 = 1 << 20;
 /// Under a cap of so many bytes per second a message carries 1/[`MESSAGES_PER_SECOND`] of it.
 const MESSAGES_PER_SECOND: u64 = 8;
 /// … but never less than this, and nothing is sent on credit for less.
 const MIN_BLOCK_BYTES: usize = 4 << 10;
-/// Whoever was sent a piece has this long to say so, before it is offered to somebody else.
-const PROMISE: Duration = Duration::from_secs(10);
+/// A peer that took nothing for so long holds no slot any more.
+const STALLED: Duration = Duration::from_secs(3);
+/// Whoever was sent a piece has this long to say so, before somebody else is sent it of our own choice:
+/// much may wait in the sockets of a slow uplink. Who asks for it outright gets it at any time.
+const PROMISE: Duration = Duration::from_secs(60);
 
 /// What is left of a request that is being answered.
 #[derive(Debug)]
@@ -118,7 +124,7 @@ impl Swarm {
         }
         if lane.serving.is_empty() {
             self.turns.push_back(connection);
-            lane.told_queued = lane.told_queued.max(self.now);
+            lane.attended = lane.attended.max(self.now);
         }
         lane.serving.push_back(Serving { request, share, rest: run, with_hashes, flexible });
         self.start_groups();
@@ -200,16 +206,18 @@ impl Swarm {
     /// Starts groups while there are slots and requests.
     fn start_groups(&mut self) {
         loop {
-            let is_moving = |group: &&Group| {
-                let lane = self.lanes.get(&group.connection);
-                group.unread > 0 || lane.is_some_and(|lane| lane.takes(group))
-            };
-            if self.work.iter().filter(is_moving).count() >= self.policy.upload_slots.max(1) {
-                return;
-            }
+            let served: BTreeSet<PeerId> = self
+                .work
+                .iter()
+                .filter_map(|group| Some((group, self.lanes.get(&group.connection)?)))
+                .filter(|(group, lane)| lane.is_moving(group, self.now))
+                .map(|(_, lane)| lane.peer)
+                .collect();
+            let is_free = served.len() < self.policy.upload_slots;
             let Some(turn) = self.turns.iter().position(|&connection| {
-                let mut ahead = self.work.iter().filter(|group| group.connection == connection);
-                ahead.by_ref().map(|group| group.bytes).sum::<u64>() < READ_AHEAD_BYTES
+                let Some(lane) = self.lanes.get(&connection) else { return false };
+                (is_free || served.contains(&lane.peer))
+                    && self.may_read_ahead(connection, lane.peer)
             }) else {
                 return;
             };
@@ -219,6 +227,15 @@ impl Swarm {
                 self.turns.push_back(connection);
             }
         }
+    }
+
+    /// Whether a lane may have one more group in work: its first, or while there is little for its peer.
+    fn may_read_ahead(&self, connection: ConnectionId, peer: PeerId) -> bool {
+        let is_to = |group: &&Group| {
+            self.lanes.get(&group.connection).is_some_and(|lane| lane.peer == peer)
+        };
+        let ahead: u64 = self.work.iter().filter(is_to).map(|group| group.bytes).sum();
+        ahead < READ_AHEAD_BYTES || !self.work.iter().any(|group| group.connection == connection)
     }
 
     /// Has the next group of a lane read.
@@ -438,7 +455,7 @@ impl Swarm {
         let finished = group.at.0 == group.pieces.len();
         lane.blocks_buffered += message.len();
         lane.sent += sent as u64;
-        lane.told_queued = now;
+        lane.attended = now;
         if let Some(member) = self.members.get_mut(&lane.peer) {
             member.sent += sent as u64;
         }
@@ -512,17 +529,24 @@ impl Swarm {
             .iter_mut()
             .filter(|(_, lane)| lane.queued_due().is_some_and(|at| at <= now))
             .map(|(&connection, lane)| {
-                lane.told_queued = now;
+                lane.attended = now;
                 connection
             })
             .collect();
         for connection in waiting {
             self.tell(connection, &PeerMessage::Queued);
         }
+        self.start_groups();
     }
 
     pub(super) fn next_serve_timeout(&self) -> Option<Instant> {
-        self.lanes.values().filter_map(super::Lane::queued_due).min()
+        let queued = self.lanes.values().filter_map(super::Lane::queued_due);
+        // When those who hold slots may turn out to be stalled.
+        let held = self.work.iter().filter_map(|group| self.lanes.get(&group.connection));
+        let stalls = held
+            .map(|lane| lane.attended + STALLED)
+            .filter(|&at| !self.turns.is_empty() && at > self.now);
+        queued.chain(stalls).min()
     }
 }
 
@@ -534,9 +558,14 @@ impl super::Lane {
             && credit >= group.rest().min(MIN_BLOCK_BYTES as u64)
     }
 
+    /// Whether a group of it is being read or sent, not waiting for a receiver that takes nothing.
+    fn is_moving(&self, group: &Group, now: Instant) -> bool {
+        group.unread > 0 || self.takes(group) || now < self.attended + STALLED
+    }
+
     /// When to tell that what was asked waits its turn.
     fn queued_due(&self) -> Option<Instant> {
-        (!self.serving.is_empty()).then(|| self.told_queued + QUEUED_INTERVAL)
+        (!self.serving.is_empty()).then(|| self.attended + QUEUED_INTERVAL)
     }
 }
 

@@ -1,13 +1,14 @@
 //! The user's controls, changed while things go on.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use crate::event::{CloseReason, Event, ShareState, Waiting, Withheld};
 use crate::identity::{DeviceKey, PublicKey};
 use crate::io::{Channel, PathKind};
 use crate::manifest::ShareId;
-use crate::message::PeerMessage;
+use crate::message::{BlockItem, PeerMessage, decode_blocks};
 use crate::piece::FileIndex;
 use crate::policy::{
     Accept, PathPolicy, PeerPolicy, Policy, Priority, Selection, Services, Standing,
@@ -505,4 +506,36 @@ fn caps_hold_for_one_key_and_not_on_the_lan_if_that_is_exempt() {
     assert!(capped(seconds(&exempt, PathKind::Direct)));
     assert!(seconds(&other, PathKind::Direct) < 3.0);
     assert!(seconds(&exempt, PathKind::Lan) < 3.0);
+}
+
+#[test]
+fn no_more_peers_are_served_at_one_time_than_there_are_slots() {
+    let (mut world, share, _) = room(60, 5, &[60]);
+    let policy = Policy { upload_slots: 2, ..Policy::default() };
+    world.with(0, |swarm, now| swarm.set_policy(now, policy));
+    world.net.uplink = 4e6;
+    world.net.latency = Duration::from_millis(1);
+    // Whom the origin has begun to send a request to and not finished, by what it puts on its channels.
+    let open = Rc::new(RefCell::new(BTreeSet::new()));
+    let most = Rc::new(Cell::new(0));
+    let (seen, peak) = (Rc::clone(&open), Rc::clone(&most));
+    world.net.tamper = Some(Box::new(move |from, transmit| {
+        if from != 0 || transmit.channel != Channel::Blocks {
+            return;
+        }
+        for item in decode_blocks(&transmit.bytes) {
+            let Ok(BlockItem::Block(block)) = item else { continue };
+            let ends = block.offset as usize + block.bytes.len() == PIECE;
+            let mut open = seen.borrow_mut();
+            if ends {
+                open.remove(&transmit.connection)
+            } else {
+                open.insert(transmit.connection)
+            };
+            peak.set(peak.get().max(open.len()));
+        }
+    }));
+    (1..5).for_each(|peer| world.receive(peer, share));
+    world.until(MINUTE * 5, "received", |w| (1..5).all(|peer| w.is_complete(peer, share)));
+    assert!((1..=2).contains(&most.get()), "{} at one time", most.get());
 }
