@@ -24,6 +24,8 @@ use crate::time::{Duration, Instant};
 /// little so far to keep their place in the queues of others.
 const MIN_BUDGET_BYTES: u64 = 512 << 10;
 const MIN_BUDGET_PIECES: u64 = 8;
+/// A lane so many times slower than the best one is slow.
+const SLOW: f64 = 4.0;
 /// Requests under way on one lane; far fewer than a peer puts up with.
 const MAX_ASKED: usize = 256;
 /// Only when so few pieces are missing, a piece is asked of a second peer …
@@ -108,10 +110,13 @@ impl Swarm {
         let ready: Vec<ConnectionId> = self.lanes.keys().copied().collect();
         let ready: BTreeSet<ConnectionId> =
             ready.into_iter().filter(|&connection| self.may_fetch(connection)).collect();
+        let best = self.best_pace();
         let mut candidates = Vec::new();
         for (&connection, lane) in &self.lanes {
             let enough = if lane.silent { 1 } else { MAX_ASKED };
-            let may_be_asked = lane.confirmed && ready.contains(&connection);
+            let may_be_asked = lane.confirmed
+                && ready.contains(&connection)
+                && (lane.asked.is_empty() || !lane.is_slow(best));
             if !may_be_asked || lane.asked.len() >= enough || lane.window.room(piece) == 0 {
                 continue;
             }
@@ -140,14 +145,20 @@ impl Swarm {
         let ahead = (self.arrivals.rate(self.now) * AHEAD.as_secs_f64()) as u64;
         let pieces = u64::from(share.geometry().pieces()).max(1);
         let least = MIN_BUDGET_BYTES.max(MIN_BUDGET_PIECES * share.manifest.total() / pieces);
-        let undecided: u64 = self.lanes.values().map(|lane| lane.undecided(None)).sum();
-        let free = ahead.max(least).saturating_sub(self.in_flight() - undecided);
+        let best = self.best_pace();
+        let aside: u64 = self.lanes.values().map(|lane| lane.aside(None, best)).sum();
+        let free = ahead.max(least).saturating_sub(self.in_flight() - aside);
         // What other shares wait for must not keep this one from going on, unless they go first.
         if !self.is_most_urgent(share) {
             return free;
         }
-        let undecided: u64 = self.lanes.values().map(|lane| lane.undecided(Some(id))).sum();
-        free.max(least.saturating_sub(self.in_flight_of(id) - undecided))
+        let aside: u64 = self.lanes.values().map(|lane| lane.aside(Some(id), best)).sum();
+        free.max(least.saturating_sub(self.in_flight_of(id) - aside))
+    }
+
+    /// How fast the fastest lane is, in bytes per second.
+    fn best_pace(&self) -> f64 {
+        self.lanes.values().filter_map(|lane| lane.window.pace()).fold(0.0, f64::max)
     }
 
     /// Bytes of a share that were asked for and are not yet written.
@@ -180,7 +191,12 @@ impl Swarm {
         let cap = self.download_cap(connection);
         let room = cap.map_or(room, |rate| room.min((rate / 4).max(piece_bytes)));
         let known = |piece| hashes.hash(piece).is_some();
-        let is_rare = |run: &Run| availability[run.first.0 as usize] <= 1;
+        // To others than the origin, what only it and they have is as rare as what only they have.
+        let origin = self.origin_of(share).filter(|pieces| !std::ptr::eq(*pieces, have));
+        let is_rare = |run: &Run| {
+            let at_origin = origin.is_some_and(|pieces| pieces.contains(run.first));
+            availability[run.first.0 as usize] <= 1 + u16::from(at_origin)
+        };
         let may_choose = lane.flexible_again <= self.now && download.wanted.is_uniform();
         let pick = |closed: &Bitfield, room| {
             pick_run(have, closed, availability, geometry, download.start, room, known)
@@ -291,10 +307,17 @@ impl Download {
 }
 
 impl Lane {
-    /// Bytes that were asked for, of which the source has not yet chosen what they will be.
-    fn undecided(&self, of: Option<ShareId>) -> u64 {
+    /// Bytes that were asked for and do not count in the budget: those of which the source has not yet
+    /// chosen what they will be, and those from a slow lane, which would fill it without bringing much.
+    fn aside(&self, of: Option<ShareId>, best_pace: f64) -> u64 {
+        let is_slow = self.is_slow(best_pace);
         let asked = self.asked.values().filter(|asked| of.is_none_or(|id| asked.share == id));
-        asked.filter(|asked| asked.flexible).map(|asked| asked.left).sum()
+        asked.filter(|asked| asked.flexible || is_slow).map(|asked| asked.left).sum()
+    }
+
+    /// Whether it brings far less than the best one. It is asked for one run at a time.
+    fn is_slow(&self, best_pace: f64) -> bool {
+        self.window.pace().is_some_and(|pace| pace * SLOW < best_pace)
     }
 }
 

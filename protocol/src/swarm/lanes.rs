@@ -8,15 +8,14 @@
 //! A lane is a source like any other to `ask`, and a receiver like any other to `serve`. Only the first
 //! connection to a member, the *main* lane, carries news; when it goes, the others go with it.
 
-use std::collections::BTreeSet;
-
 use tracing::debug;
 
 use super::Swarm;
-use super::peers::Lane;
+use super::peers::{Lane, Member};
 use super::shelf::State;
 use crate::event::CloseReason;
 use crate::io::{ConnectionId, Role};
+use crate::manifest::ShareId;
 use crate::scheduler::MAX_WINDOW_BYTES;
 use crate::signaling::PeerId;
 use crate::time::{Duration, Instant};
@@ -40,7 +39,7 @@ const PAYS: f64 = 1.1;
 const REST: Duration = Duration::from_secs(60);
 /// With less than this to fetch, more lanes would come too late.
 const WORTH_BYTES: u64 = 8 << 20;
-/// Where so many members are fetched from, their connections are several already.
+/// Where so many connected members take part in a share, there are several connections already.
 const MANY_SOURCES: usize = 4;
 /// Lanes that bring nothing for so many reviews are closed.
 const IDLE_REVIEWS: u32 = 10;
@@ -82,6 +81,13 @@ pub(super) struct Extra {
 impl Extra {
     pub(super) fn new(now: Instant) -> Self {
         Self { lanes: Vec::new(), epoch: 0, wanted: 1, rest_until: now, idle: 0 }
+    }
+}
+
+impl Member {
+    /// Whether it has or fetches some of a share.
+    fn takes_part(&self, id: ShareId) -> bool {
+        self.shares.get(&id).is_some_and(|told| told.pieces.is_some())
     }
 }
 
@@ -262,19 +268,15 @@ impl Swarm {
 
     /// Gives one member more lanes, for a trial: one from whom much is fetched over a long path.
     fn try_more(&mut self, rate: f64) {
-        let left: u64 = self
-            .shelf
-            .values()
-            .filter(|share| matches!(share.state, State::Receiving(_)))
-            .map(|share| share.manifest.total().saturating_sub(share.have_bytes()))
-            .sum();
-        let sources: BTreeSet<PeerId> = self
-            .lanes
-            .values()
-            .filter(|lane| !lane.asked.is_empty())
-            .map(|lane| lane.peer)
-            .collect();
-        if left < WORTH_BYTES || sources.len() >= MANY_SOURCES {
+        let is_worth_it =
+            self.shelf.iter().filter(|(_, share)| matches!(share.state, State::Receiving(_))).any(
+                |(&id, share)| {
+                    let sources = self.members.values().filter(|member| member.takes_part(id));
+                    share.manifest.total().saturating_sub(share.have_bytes()) >= WORTH_BYTES
+                        && sources.count() < MANY_SOURCES
+                },
+            );
+        if !is_worth_it {
             return;
         }
         let now = self.now;

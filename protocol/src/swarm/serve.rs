@@ -19,6 +19,7 @@ use tracing::debug;
 
 use super::Swarm;
 use super::shelf::{Share, State};
+use crate::bitfield::Bitfield;
 use crate::codec::Writer;
 use crate::event::{CloseReason, Failure};
 use crate::io::{
@@ -44,7 +45,9 @@ const MESSAGES_PER_SECOND: u64 = 8;
 /// … but never less than this, and nothing is sent on credit for less.
 const MIN_BLOCK_BYTES: usize = 4 << 10;
 /// A peer that took nothing for so long holds no slot any more.
-const STALLED: Duration = Duration::from_secs(3);
+const STALLED: Duration = Duration::from_millis(0);
+/// Whoever has passed on to nobody so many of the pieces it was given waits for those who have.
+const MAX_UNSPREAD: usize = 8;
 /// Whoever was sent a piece has this long to say so, before somebody else is sent it of our own choice:
 /// much may wait in the sockets of a slow uplink. Who asks for it outright gets it at any time.
 const PROMISE: Duration = Duration::from_secs(60);
@@ -90,6 +93,13 @@ pub(super) struct Promise {
     to: ConnectionId,
     /// When the last of it was sent.
     sent: Option<Instant>,
+}
+
+impl Share {
+    /// How many pieces a peer was given of our choice and nobody else has come to have.
+    fn unspread(&self, peer: PeerId) -> usize {
+        self.given.values().filter(|given| **given == peer).count()
+    }
 }
 
 impl Group {
@@ -155,8 +165,12 @@ impl Swarm {
     pub(super) fn stop_serving_lane(&mut self, connection: ConnectionId) {
         self.turns.retain(|&turn| turn != connection);
         self.drop_groups(|group| group.connection == connection);
+        let members = &self.members;
         for share in self.shelf.values_mut() {
             share.promised.retain(|_, promise| promise.to != connection);
+            share
+                .given
+                .retain(|_, peer| members.get(peer).is_some_and(|member| member.lane.is_some()));
         }
         self.start_groups();
     }
@@ -242,7 +256,9 @@ impl Swarm {
     fn start_group(&mut self, connection: ConnectionId) {
         let Some(lane) = self.lanes.get_mut(&connection) else { return };
         let Some(mut serving) = lane.serving.pop_front() else { return };
+        let peer = lane.peer;
         let mut instead = None;
+        let chosen = serving.flexible;
         if std::mem::take(&mut serving.flexible) {
             match self.choose(connection, serving.share, serving.rest) {
                 Some(run) if run == serving.rest => {}
@@ -250,6 +266,7 @@ impl Swarm {
                     instead = Some(Instead { request: serving.request, run });
                     (serving.rest, serving.with_hashes) = (run, true);
                 }
+                None if !matches!(self.shelf.get(&serving.share), Some(s) if s.ours) => {}
                 None => {
                     return self
                         .tell(connection, &PeerMessage::Reject { request: serving.request });
@@ -268,6 +285,7 @@ impl Swarm {
             unread: 0,
             at: (0, 0),
         };
+        let chosen = chosen.then_some(peer);
         while serving.rest.count > 0 {
             let piece = serving.rest.first;
             let Some(span) = share.geometry().span(piece) else { break };
@@ -278,6 +296,9 @@ impl Swarm {
             self.next_read += 1;
             self.reads.insert(read);
             self.storage_out.push_back(StorageRequest::Read { read, share: group.share, span });
+            if let Some(peer) = chosen {
+                share.given.insert(piece, peer);
+            }
             share.promised.insert(piece, Promise { to: connection, sent: None });
             group.pieces.push(Loaded { piece, read, bytes: Vec::new() });
             group.bytes += u64::from(span.length);
@@ -294,10 +315,17 @@ impl Swarm {
 
     /// What to send for a flexible request: of the pieces that nobody else has or is being sent, those
     /// asked for if possible, else the next ones after them; no more bytes than were asked for.
+    /// `None` if there are none, or if somebody waits who passed on sooner what it was sent before.
     fn choose(&self, connection: ConnectionId, id: ShareId, asked: Run) -> Option<Run> {
         let share = self.shelf.get(&id)?;
+        let peer = self.lanes.get(&connection)?.peer;
+        if share.unspread(peer) >= MAX_UNSPREAD && self.somebody_spreads(share, id) {
+            return None;
+        }
+        let origin = self.origin_of(share);
         let lacking = |piece: PieceIndex| {
-            share.availability[piece.0 as usize] == 0
+            let at_origin = origin.is_some_and(|pieces| pieces.contains(piece));
+            share.availability[piece.0 as usize] == u16::from(at_origin)
                 && !share.promised.get(&piece).is_some_and(|promise| {
                     promise.sent.is_none_or(|sent| sent + PROMISE > self.now)
                         && self.lanes.contains_key(&promise.to)
@@ -322,6 +350,23 @@ impl Swarm {
         }
         debug!(?connection, ?asked, ?run, "chosen");
         Some(run)
+    }
+
+    /// Whether a peer waits for our choice that has passed on most of what it was given.
+    fn somebody_spreads(&self, share: &Share, id: ShareId) -> bool {
+        self.turns.iter().filter_map(|turn| self.lanes.get(turn)).any(|lane| {
+            let next = lane.serving.front();
+            next.is_some_and(|next| next.flexible && next.share == id)
+                && share.unspread(lane.peer) < MAX_UNSPREAD
+        })
+    }
+
+    /// The pieces of a share's origin, where that is a member we are connected to: it has them to give
+    /// once, so to the others they are as good as nowhere else.
+    pub(super) fn origin_of(&self, share: &Share) -> Option<&Bitfield> {
+        let origin = share.manifest.origin();
+        let member = self.members.values().find(|member| member.key == Some(origin))?;
+        member.shares.get(&share.signed.share())?.pieces.as_ref()
     }
 
     // ---- reading ----

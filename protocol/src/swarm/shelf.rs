@@ -43,6 +43,8 @@ pub(super) struct Share {
     /// Pieces that we are sending, or sent at this time to a member who has not said yet that it has
     /// them: others will soon get them from there.
     pub(super) promised: BTreeMap<PieceIndex, Promise>,
+    /// Pieces that were sent to a member because nobody else had them, while that is still so.
+    pub(super) given: BTreeMap<PieceIndex, PeerId>,
     /// Whether we put it there, and reads are from our own files.
     pub(super) ours: bool,
     pub(super) uploaded: u64,
@@ -103,6 +105,9 @@ impl Share {
     pub(super) fn count(&mut self, piece: PieceIndex, has: bool) {
         if let Some(count) = self.availability.get_mut(piece.0 as usize) {
             *count = if has { count.saturating_add(1) } else { count.saturating_sub(1) };
+            if *count >= 2 {
+                self.given.remove(&piece);
+            }
         }
     }
 
@@ -450,6 +455,7 @@ impl Share {
             hashes: KnownHashes::default(),
             availability: vec![0; pieces],
             promised: BTreeMap::new(),
+            given: BTreeMap::new(),
             ours,
             uploaded: 0,
             wishes: Wishes::default(),
