@@ -3,8 +3,8 @@
 //! Requests of a lane are answered in order, and lanes take turns: each turn reads and sends one
 //! *group*, a large piece or neighbouring small ones that go into one signature and few messages. Groups
 //! are sent one after the other, not side by side, so that whoever gets a piece can serve it on soon.
-//! As many peers as the policy has upload slots are served at once; one that took nothing for
-//! [`STALLED`] does not count. Per peer [`READ_AHEAD_BYTES`] are read ahead: this bounds memory.
+//! As many peers as the policy has upload slots are served at once; one that takes no
+//! more for now does not count. Per peer [`READ_AHEAD_BYTES`] are read ahead: this bounds memory.
 //!
 //! **Super-seeding.** A flexible request is answered with pieces that nobody else in the room has or is
 //! being sent, chosen when its turn comes; if there are none, it is rejected, and the pieces are had
@@ -44,8 +44,6 @@ const READ_AHEAD_BYTES: u64 = 1 << 20;
 const MESSAGES_PER_SECOND: u64 = 8;
 /// … but never less than this, and nothing is sent on credit for less.
 const MIN_BLOCK_BYTES: usize = 4 << 10;
-/// A peer that took nothing for so long holds no slot any more.
-const STALLED: Duration = Duration::from_millis(0);
 /// Whoever has passed on to nobody so many of the pieces it was given waits for those who have.
 const MAX_UNSPREAD: usize = 8;
 /// Whoever was sent a piece has this long to say so, before somebody else is sent it of our own choice:
@@ -224,7 +222,7 @@ impl Swarm {
                 .work
                 .iter()
                 .filter_map(|group| Some((group, self.lanes.get(&group.connection)?)))
-                .filter(|(group, lane)| lane.is_moving(group, self.now))
+                .filter(|(group, lane)| group.unread > 0 || lane.takes(group))
                 .map(|(_, lane)| lane.peer)
                 .collect();
             let is_free = served.len() < self.policy.upload_slots;
@@ -581,17 +579,10 @@ impl Swarm {
         for connection in waiting {
             self.tell(connection, &PeerMessage::Queued);
         }
-        self.start_groups();
     }
 
     pub(super) fn next_serve_timeout(&self) -> Option<Instant> {
-        let queued = self.lanes.values().filter_map(super::Lane::queued_due);
-        // When those who hold slots may turn out to be stalled.
-        let held = self.work.iter().filter_map(|group| self.lanes.get(&group.connection));
-        let stalls = held
-            .map(|lane| lane.attended + STALLED)
-            .filter(|&at| !self.turns.is_empty() && at > self.now);
-        queued.chain(stalls).min()
+        self.lanes.values().filter_map(super::Lane::queued_due).min()
     }
 }
 
@@ -601,11 +592,6 @@ impl super::Lane {
         let credit = self.credit.saturating_sub(self.sent);
         self.blocks_buffered < HIGH_WATER_BYTES
             && credit >= group.rest().min(MIN_BLOCK_BYTES as u64)
-    }
-
-    /// Whether a group of it is being read or sent, not waiting for a receiver that takes nothing.
-    fn is_moving(&self, group: &Group, now: Instant) -> bool {
-        group.unread > 0 || self.takes(group) || now < self.attended + STALLED
     }
 
     /// When to tell that what was asked waits its turn.

@@ -511,9 +511,9 @@ fn caps_hold_for_one_key_and_not_on_the_lan_if_that_is_exempt() {
 #[test]
 fn no_more_peers_are_served_at_one_time_than_there_are_slots() {
     let (mut world, share, _) = room(60, 5, &[60]);
-    let policy = Policy { upload_slots: 2, ..Policy::default() };
+    let upload = Some(4_000_000);
+    let policy = Policy { upload_slots: 2, upload, ..Policy::default() };
     world.with(0, |swarm, now| swarm.set_policy(now, policy));
-    world.net.uplink = 4e6;
     world.net.latency = Duration::from_millis(1);
     // Whom the origin has begun to send a request to and not finished, by what it puts on its channels.
     let open = Rc::new(RefCell::new(BTreeSet::new()));
