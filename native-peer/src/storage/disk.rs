@@ -7,7 +7,7 @@
 //! What is there already is never overwritten: a number is added to the name. Then `.shoal` goes.
 //!
 //! When only some of its files are wanted, these are moved one by one, and the rest of the share's state
-//! stays for when more are: the [ledger] knows what is in its place. `.shoal` goes with the last file.
+//! stays for when more are: the `ledger` knows what is in its place. `.shoal` goes with the last file.
 //!
 //! Every path is used below a directory handle, so no name leads out of the folder, whatever a manifest
 //! says; and the folders used are ones made here, so no symbolic link is in the way. After a crash

@@ -183,9 +183,9 @@ fn everybody_in_a_crowd_receives_while_members_come_and_go() {
     for peer in 10..16 {
         world.run_for(SECOND);
         if peer % 2 == 0 {
-            world.leave(peer)
+            world.leave(peer);
         } else {
-            world.crash(peer)
+            world.crash(peer);
         }
         let newcomer = world.peers.len();
         add(&mut world, 1, 6);
