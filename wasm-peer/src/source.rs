@@ -65,10 +65,13 @@ async fn read_slice(read: &Read) -> Result<Vec<u8>, StorageError> {
     if bytes.len() == read.length as usize { Ok(bytes) } else { Err(StorageError::Changed) }
 }
 
+/// The type of all blobs that are saved as files: their names say what they are.
+pub(crate) const ANY_BYTES: &str = "application/octet-stream";
+
 /// A part of a blob; reads nothing.
 pub(crate) fn slice(blob: &Blob, offset: u64, length: u64) -> Result<Blob, JsValue> {
     let (start, end) = (offset as f64, (offset + length) as f64);
-    blob.slice_with_f64_and_f64_and_content_type(start, end, "application/octet-stream")
+    blob.slice_with_f64_and_f64_and_content_type(start, end, ANY_BYTES)
 }
 
 /// What browsers throw when a picked file is not what it was (File API, section 8.1).

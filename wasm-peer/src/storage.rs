@@ -31,7 +31,7 @@ use protocol::manifest::{HashBatch, Manifest, ShareId, SignedManifest};
 use protocol::piece::{FileIndex, Geometry, PieceIndex, Span};
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::spawn_local;
-use web_sys::{Blob, FileSystemDirectoryHandle};
+use web_sys::{Blob, BlobPropertyBag, FileSystemDirectoryHandle};
 
 use crate::layout::{Layout, MAX_PARTS, Slice};
 use crate::opfs::{self, SyncFile};
@@ -84,7 +84,10 @@ impl Finished {
                     let blob = slice(it)?;
                     parts.push(&blob);
                 }
-                Blob::new_with_blob_sequence(&parts)
+                // Without a type Chromium would save a file of no bytes as a text, with `.txt` behind its name.
+                let options = BlobPropertyBag::new();
+                options.set_type(source::ANY_BYTES);
+                Blob::new_with_blob_sequence_and_options(&parts, &options)
             }
         }
     }

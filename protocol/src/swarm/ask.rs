@@ -192,7 +192,9 @@ impl Swarm {
         let room = cap.map_or(room, |rate| room.min((rate / 4).max(piece_bytes)));
         let known = |piece| hashes.hash(piece).is_some();
         // To others than the origin, what only it and they have is as rare as what only they have.
-        let origin = self.origin_of(share).filter(|pieces| !std::ptr::eq(*pieces, have));
+        let is_origin = |key| key == Some(share.manifest.origin());
+        let to_origin = self.members.get(&lane.peer).is_some_and(|member| is_origin(member.key));
+        let origin = if to_origin { None } else { self.origin_of(share) };
         let is_rare = |run: &Run| {
             let at_origin = origin.is_some_and(|pieces| pieces.contains(run.first));
             availability[run.first.0 as usize] <= 1 + u16::from(at_origin)
