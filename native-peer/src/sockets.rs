@@ -1,10 +1,13 @@
-//! UDP sockets as the WebRTC library needs them: with large kernel buffers, and one datagram at a time
-//! until a connection's channels are open.
+//! UDP sockets as the WebRTC library needs them: with large kernel buffers, batches that the kernel takes,
+//! and one datagram at a time until a connection's channels are open.
 //!
-//! The second is a remedy. The library reads what has arrived in bursts, and only then acts on what it
-//! learnt: a first message that comes in one burst with the end of the SCTP handshake finds no channel
-//! yet and is lost, although SCTP has acknowledged it. A peer that is open a moment before us sends
-//! exactly such a message.
+//! The last two are remedies. The library sends up to 65 535 bytes of datagrams in one call, of which
+//! the kernel takes 65 507: a batch between the two is lost as a whole, and so is each repetition of it,
+//! which is the same batch; nothing moves any more.
+//!
+//! And the library reads what has arrived in bursts, and only then acts on what it learnt: a first
+//! message that comes in one burst with the end of the SCTP handshake finds no channel yet and is lost,
+//! although SCTP has acknowledged it. A peer that is open a moment before us sends exactly such a message.
 
 use std::collections::VecDeque;
 use std::io::{self, IoSliceMut};
@@ -25,6 +28,10 @@ use webrtc::runtime::{
 /// Kernel buffers of each UDP socket. The usual 208 KiB overflow under a 1 MiB SCTP window, and
 /// throughput falls to a tenth; the system may grant less than this.
 pub(crate) const SOCKET_BUFFER_BYTES: usize = 4 << 20;
+
+/// The most datagrams to send in one call: with none above 1 400 bytes they fit into the 65 507 that the
+/// kernel takes over IPv4.
+const MAX_BATCH: usize = 65_507 / 1_400;
 
 /// The library's runtime, except for its UDP sockets.
 #[derive(Debug)]
@@ -103,7 +110,7 @@ impl AsyncUdpSocket for OneByOne {
     }
 
     fn max_gso_segments(&self) -> usize {
-        self.inner.max_gso_segments()
+        self.inner.max_gso_segments().min(MAX_BATCH)
     }
 
     fn max_gro_segments(&self) -> usize {
@@ -172,7 +179,10 @@ impl Runtime for Sockets {
 
 #[cfg(test)]
 mod tests {
+    use std::future::poll_fn;
     use std::task::Waker;
+
+    use webrtc::runtime::default_runtime;
 
     use super::*;
 
@@ -227,5 +237,29 @@ mod tests {
         settled.store(true, Ordering::Release);
         let rest: Vec<_> = (0..4).map(|_| poll().unwrap()).collect();
         assert_eq!(rest, ["bb", "c", "aabbc", "aabbc"], "first what was held back");
+    }
+
+    #[tokio::test]
+    async fn the_kernel_takes_the_largest_batches_that_the_library_makes() {
+        /// Where the library ends a batch, whatever the number of datagrams.
+        const LIBRARY_LIMIT: usize = 65_535;
+        let runtime = Sockets::new(default_runtime().unwrap(), Arc::default());
+        let receiver = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+        socket.set_nonblocking(true).unwrap();
+        let socket = runtime.wrap_udp_socket(socket).unwrap();
+        for size in 1_100..=1_400 {
+            let count = socket.max_gso_segments().min(LIBRARY_LIMIT / size);
+            let contents = vec![0; count * size];
+            let transmit = Transmit {
+                destination: receiver.local_addr().unwrap(),
+                ecn: None,
+                contents: &contents,
+                segment_size: Some(size),
+                src_ip: None,
+            };
+            let sent = poll_fn(|cx| socket.poll_send(cx, &transmit)).await;
+            assert!(sent.is_ok(), "{count} datagrams of {size} bytes: {sent:?}");
+        }
     }
 }
