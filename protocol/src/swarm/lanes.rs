@@ -30,7 +30,7 @@ const TOGETHER_BUFFERS: u64 = 6;
 /// The numbers of lanes that are tried, one after the other.
 const STEPS: [usize; 3] = [1, 4, 8];
 /// How often it is looked at what the lanes bring.
-const REVIEW: Duration = Duration::from_secs(2);
+const REVIEW: Duration = Duration::from_secs(1);
 /// How many reviews new lanes have to come about, before one that counts.
 const SETTLING: u32 = 1;
 /// More lanes are kept if that much more arrives.
@@ -42,7 +42,7 @@ const WORTH_BYTES: u64 = 8 << 20;
 /// Where so many connected members take part in a share, there are several connections already.
 const MANY_SOURCES: usize = 4;
 /// Lanes that bring nothing for so many reviews are closed.
-const IDLE_REVIEWS: u32 = 10;
+const IDLE_REVIEWS: u32 = 20;
 
 /// What is tried, and how it goes.
 #[derive(Debug, Default)]
