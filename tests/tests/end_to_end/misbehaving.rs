@@ -24,7 +24,7 @@ async fn a_peer_that_sends_wrong_bytes_is_named_and_the_transfer_completes_from_
     let server = Server::start().await;
     let file = bench.file("wanted.bin", 64 * PIECE);
     // Slow enough that the culprit is asked, too.
-    let mut honest = Shoal::send(&server, &[&file.path], &[]);
+    let mut honest = Shoal::send(&server, &[&file.path], &["--upload-limit", "4MiB"]);
     let link = honest.invite_link().await;
     let _culprit = culprit(&bench, &link).await;
 
