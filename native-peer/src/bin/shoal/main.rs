@@ -107,6 +107,9 @@ struct Common {
     /// Receive at most so much per second, such as 2MiB
     #[arg(long, value_name = "RATE", value_parser = size::parse_rate)]
     download_limit: Option<u64>,
+    /// Use at most so many connections to one peer; over a long path several are faster (8 unless given)
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..))]
+    lanes: Option<u8>,
     /// Give up after so many seconds without reaching the server (30 unless given) or, once there,
     /// without a byte moved (never unless given)
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]

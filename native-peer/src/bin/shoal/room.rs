@@ -62,10 +62,12 @@ impl Room {
         storage: Arc<dyn Storage>,
     ) -> Result<Self, Failure> {
         let key = identity::device_key(common.config_dir.clone())?;
+        let default = Policy::default();
         let policy = Policy {
             upload: common.upload_limit,
             download: common.download_limit,
-            ..Policy::default()
+            lanes: common.lanes.map_or(default.lanes, usize::from),
+            ..default
         };
         let name = common.name.clone().unwrap_or_else(identity::default_name);
         let loopback = common.loopback;
