@@ -13,7 +13,7 @@ use tests::{Browser, BrowserKind, Network, Server, Shoal, files};
 use tokio::time::{Instant, timeout};
 
 use crate::bare::BareChannel;
-use crate::{MIB, Report, fresh, rate};
+use crate::{MIB, Report, fresh, median, rate};
 
 /// 100 Mbit/s.
 const RATE: u64 = 12_500_000;
@@ -30,6 +30,10 @@ const SEED: u64 = 0x5eed;
 const MIN_OF_LINK: f64 = 0.6;
 /// By what factor ours must be faster than the bare channel where packets are lost.
 const MIN_OF_BARE: f64 = 6.0;
+
+/// What ours must reach on a short path of what it reaches there with one lane at most: the same, but no
+/// two runs are.
+const MIN_OF_ONE_LANE: f64 = 0.9;
 
 /// For how long the bare channel is watched.
 const BARE_TIME: Duration = Duration::from_secs(20);
@@ -60,10 +64,16 @@ pub(crate) async fn run(report: &mut Report) {
     let (bare, ours) = place.browsers(report, "near", Shape::NONE).await;
     report.line("near: Chromium to Chromium / bare channel", format!("{:.2}", ours / bare), None);
 
+    let (one, several) = place.lanes().await;
+    report.rate("near: command to Chromium, one lane at most", one);
+    report.rate("near: command to Chromium, several allowed", several);
+    report.ratio("near: several lanes allowed / one", several / one, MIN_OF_ONE_LANE);
+
     for (name, shape) in [("long", LONG), ("lossy", LOSSY)] {
         place.network.link.reshape(shape);
         report.rate(&format!("{name}: command to command"), place.commands(name).await);
-        report.rate(&format!("{name}: command to Chromium"), place.command_to_page(name).await);
+        report
+            .rate(&format!("{name}: command to Chromium"), place.command_to_page(name, &[]).await);
         report.rate(&format!("{name}: Chromium to command"), place.page_to_command(name).await);
     }
     let overrun = place.network.left.overrun() + place.network.right.overrun();
@@ -109,6 +119,18 @@ impl Place<'_> {
         rate
     }
 
+    /// On a path that does nothing, the rates with one lane at most and with as many as there are without
+    /// being told: medians of three, taken in turns.
+    async fn lanes(&self) -> (f64, f64) {
+        self.network.link.reshape(Shape::NONE);
+        let (mut one, mut several) = (Vec::new(), Vec::new());
+        for round in 0..3 {
+            one.push(self.command_to_page(&format!("one lane {round}"), &["--lanes", "1"]).await);
+            several.push(self.command_to_page(&format!("lanes {round}"), &[]).await);
+        }
+        (median(one), median(several))
+    }
+
     async fn commands(&self, name: &str) -> f64 {
         let (path, title) = self.file(name, "commands");
         let mut sender = Shoal::send_at(Some(&self.network.left), &self.server, &[&path], &[]);
@@ -125,9 +147,9 @@ impl Place<'_> {
         rate
     }
 
-    async fn command_to_page(&self, name: &str) -> f64 {
+    async fn command_to_page(&self, name: &str, options: &[&str]) -> f64 {
         let (path, title) = self.file(name, "command to page");
-        let mut sender = Shoal::send_at(Some(&self.network.left), &self.server, &[&path], &[]);
+        let mut sender = Shoal::send_at(Some(&self.network.left), &self.server, &[&path], options);
         let page = self.right.open(&sender.invite_link().await).await;
         page.article(&title).await;
         let start = Instant::now();
