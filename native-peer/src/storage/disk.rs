@@ -177,10 +177,11 @@ impl DiskStorage {
 
     fn try_erase(&self, id: ShareId) -> io::Result<()> {
         let all = self.root.open_dir(STATE)?;
+        let gone = format!("{id}{GONE}");
         sweep(&all)?;
         // Renamed first, so that a crash in the middle leaves nothing that looks like a share.
-        all.rename(id.to_string(), &all, format!("{id}{GONE}"))?;
-        sweep(&all)?;
+        all.rename(id.to_string(), &all, &gone)?;
+        all.remove_dir_all(gone)?;
         drop(all);
         // Fails while other shares are in there.
         let _ = self.root.remove_dir(STATE);
