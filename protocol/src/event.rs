@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::identity::PublicKey;
 use crate::io::{Path, StorageError};
 use crate::manifest::{Manifest, ShareId};
-use crate::piece::PieceIndex;
+use crate::piece::{FileIndex, PieceIndex};
 use crate::policy::{Priority, Selection};
 use crate::signaling::{ErrorCode, PeerId};
 use crate::time::Duration;
@@ -246,6 +246,19 @@ pub struct ShareView {
     pub full_holders: usize,
     /// Connected peers that say it is verified and in place with them.
     pub receivers: usize,
+    /// While it is being received: what must come from somebody who is not here.
+    pub nowhere: Nowhere,
+}
+
+/// Wanted pieces of a share that are missing here and that no connected peer has.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Nowhere {
+    /// How many.
+    pub pieces: u32,
+    /// Their bytes.
+    pub bytes: u64,
+    /// The files that are not whole without them, the first 16 of them.
+    pub files: Vec<FileIndex>,
 }
 
 /// How many copies of a share the room holds, as far as one peer knows.

@@ -123,9 +123,22 @@ impl Download {
         &self.verified
     }
 
+    /// Wanted pieces that are missing, in order.
+    pub(super) fn missing(&self) -> impl Iterator<Item = PieceIndex> + '_ {
+        self.wanted.pieces().iter_not_in(&self.verified)
+    }
+
+    /// Wanted pieces that are missing and among these.
+    pub(super) fn lacking<'a>(
+        &'a self,
+        pieces: &'a Bitfield,
+    ) -> impl Iterator<Item = PieceIndex> + 'a {
+        pieces.iter_not_in(&self.verified).filter(|&piece| self.wanted.contains(piece))
+    }
+
     /// Whether a wanted piece that is missing is among these.
     pub(super) fn lacks_any_of(&self, pieces: &Bitfield) -> bool {
-        pieces.iter_not_in(&self.verified).any(|piece| self.wanted.contains(piece))
+        self.lacking(pieces).next().is_some()
     }
 
     pub(super) fn ask(&mut self, piece: PieceIndex) {

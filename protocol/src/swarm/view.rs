@@ -4,13 +4,15 @@ use super::Swarm;
 use super::fetch::Download;
 use super::peers::Member;
 use super::shelf::{Share, State};
-use crate::event::{PeerView, ShareState, ShareView, Source, Waiting};
+use crate::event::{Nowhere, PeerView, ShareState, ShareView, Source, Waiting};
 use crate::manifest::ShareId;
 use crate::signaling::PeerId;
 use crate::time::Duration;
 
 /// When nothing came of what was asked for this long, people are told.
 const NOTICEABLE: Duration = Duration::from_secs(5);
+/// The most files that are named as not to be had from anybody.
+const MAX_FILES_NAMED: usize = 16;
 
 impl Swarm {
     pub(super) fn view_peer(&self, id: PeerId, member: &Member) -> PeerView {
@@ -73,6 +75,10 @@ impl Swarm {
             holders: pieces().filter(|pieces| pieces.count() > 0 || pieces.is_empty()).count(),
             full_holders: pieces().filter(|pieces| pieces.is_full()).count(),
             receivers: told().filter(|told| told.received).count(),
+            nowhere: match &share.state {
+                State::Receiving(download) if download.opened => nowhere(share, download),
+                _ => Nowhere::default(),
+            },
         }
     }
 
@@ -97,4 +103,17 @@ impl Swarm {
             None
         }
     }
+}
+
+fn nowhere(share: &Share, download: &Download) -> Nowhere {
+    let mut nowhere = Nowhere::default();
+    for piece in download.missing().filter(|piece| share.availability[piece.0 as usize] == 0) {
+        let Some(span) = share.geometry().span(piece) else { continue };
+        nowhere.pieces += 1;
+        nowhere.bytes += u64::from(span.length);
+        if nowhere.files.last() != Some(&span.file) && nowhere.files.len() < MAX_FILES_NAMED {
+            nowhere.files.push(span.file);
+        }
+    }
+    nowhere
 }

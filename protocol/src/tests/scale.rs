@@ -3,6 +3,7 @@
 
 use crate::event::{ShareState, Waiting};
 use crate::manifest::ShareId;
+use crate::piece::PieceIndex;
 use crate::simulation::scenario::{Kind, Outcome, PIECE_BYTES, Setup};
 use crate::simulation::{World, data};
 use crate::time::Duration;
@@ -86,42 +87,64 @@ fn a_share_crosses_a_slow_border_about_once() {
 }
 
 /// Whenever all pieces are in the room, everybody finishes; else everybody waits and says for what, and
-/// finishes when somebody comes back who has them.
+/// finishes when somebody comes back who has them: the origin, or somebody who had it all and left.
 #[test]
 fn the_origin_may_leave_at_any_time() {
     let (mut whole, mut not_whole) = (0, 0);
     for seed in 0..50 {
-        let (mut world, share) = room_of(6, 60, seed);
+        let (mut world, share) = room_of(7, 60, seed);
         let manifest = world.view(0, share).expect("it was shared").manifest;
+        world.receive(7, share);
+        world.until(MINUTE, "somebody has it", |w| w.is_complete(7, share));
+        world.leave(7);
         (1..=6).for_each(|peer| world.receive(peer, share));
         let wait = Duration::from_millis(u64::from(world.below(12_000)));
         world.run_for(wait);
         world.crash(0);
         let pieces = manifest.geometry().pieces();
-        let is_whole = |world: &World| {
-            (0..pieces).map(crate::piece::PieceIndex).all(|piece| {
-                (1..=6).any(|peer| {
-                    world.peers[peer].disk.get(&share).is_some_and(|s| s.committed.contains(piece))
-                })
-            })
-        };
         // What was on its way may still be stored.
         world.run_for(Duration::from_secs(3));
         let done = |world: &World| (1..=6).all(|peer| world.is_complete(peer, share));
-        if is_whole(&world) {
+        if absent(&world, share, pieces).is_empty() {
             whole += 1;
         } else {
             not_whole += 1;
             let waits = ShareState::Receiving { waiting: Some(Waiting::Source) };
-            world.until(MINUTE * 3, &format!("seed {seed}: everybody waits for a source"), |w| {
-                (1..=6).all(|peer| w.view(peer, share).is_some_and(|view| view.state == waits))
+            let what = format!("seed {seed}: everybody waits for all that they lack");
+            world.until(MINUTE * 3, &what, |w| {
+                (1..=6).filter_map(|peer| w.view(peer, share)).all(|view| {
+                    view.state == waits && view.nowhere.bytes == view.wanted - view.have
+                })
             });
-            world.restart(0);
-            world.share_again(0, share, &manifest);
+            let absent: Vec<PieceIndex> = absent(&world, share, pieces);
+            for peer in 1..=6 {
+                let view = world.view(peer, share).expect("it is being received");
+                // Every file is a piece of the same length.
+                let files: Vec<u32> = view.nowhere.files.iter().map(|file| file.0).collect();
+                let first: Vec<u32> = absent.iter().take(16).map(|piece| piece.0).collect();
+                assert_eq!(files, first, "seed {seed}: peer {peer} says which files wait");
+                assert_eq!(view.nowhere.pieces as usize, absent.len(), "seed {seed}, peer {peer}");
+            }
+            if seed % 2 == 0 {
+                world.restart(0);
+                world.share_again(0, share, &manifest);
+            } else {
+                world.restart(7);
+                world.until(MINUTE, "it sees the share", |w| w.view(7, share).is_some());
+                world.receive(7, share);
+            }
         }
         world.until(MINUTE * 5, &format!("seed {seed}: all have it"), done);
     }
     assert!(whole >= 5 && not_whole >= 5, "{whole} rooms were whole, {not_whole} were not");
+}
+
+/// Pieces of a share that no receiver in a room of six has.
+fn absent(world: &World, share: ShareId, pieces: u32) -> Vec<PieceIndex> {
+    let has = |peer: usize, piece: PieceIndex| {
+        world.peers[peer].disk.get(&share).is_some_and(|store| store.committed.contains(piece))
+    };
+    (0..pieces).map(PieceIndex).filter(|&piece| !(1..=6).any(|peer| has(peer, piece))).collect()
 }
 
 /// A room of so many receivers, all of whom see a share of small files that takes an uplink some four
