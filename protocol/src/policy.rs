@@ -104,7 +104,7 @@ pub struct Services {
     pub receive: bool,
     /// Whether what we receive or have received is served to others.
     pub serve_on: bool,
-    /// Whether we tell peers of each other and pass on signals between them.
+    /// Whether we tell peers of each other.
     pub introduce: bool,
 }
 

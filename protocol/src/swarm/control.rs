@@ -54,10 +54,15 @@ impl Swarm {
         self.upload.set_rate(self.now, policy.upload);
         self.download.set_rate(self.now, policy.download);
         let stops_receiving = self.policy.services.receive && !policy.services.receive;
+        let limit = self.connection_limit();
         let before = std::mem::replace(&mut self.policy, policy);
         if (before.path, &before.peers) != (self.policy.path, &self.policy.peers) {
             self.review_connections();
         }
+        if self.connection_limit() > limit {
+            self.connect_again();
+        }
+        self.keep_to_limit();
         let lanes: Vec<ConnectionId> = self.lanes.keys().copied().collect();
         lanes.into_iter().for_each(|connection| self.set_caps(connection));
         if stops_receiving {

@@ -9,11 +9,13 @@
 //!
 //! Neighbours introduce each other to some of theirs: when they connect, when one has too few, and when
 //! one receives a share and nobody it is connected to has what it lacks. Then it asks for those who are
-//! nearest to a holder, connects to one of them, and asks again, until it has found one.
+//! nearest to a holder, connects to one of them, and asks again, until it has found one. Whoever has
+//! introductions switched off answers nobody.
 //!
 //! `peers` makes and closes the connections; what is said on them is not known here.
 
 use std::cmp::Reverse;
+use std::collections::BTreeSet;
 
 use super::Swarm;
 use super::fetch::Download;
@@ -23,6 +25,7 @@ use crate::event::CloseReason;
 use crate::io::{ConnectionId, Role};
 use crate::manifest::ShareId;
 use crate::message::{GONE, MAX_INTRODUCED, PeerMessage};
+use crate::piece::PieceIndex;
 use crate::signaling::PeerId;
 use crate::time::{Duration, Instant};
 
@@ -71,6 +74,22 @@ pub(super) struct Seek {
     share: Option<ShareId>,
     /// When just any members were asked for.
     asked: Option<Instant>,
+}
+
+/// How useful a connection is: what counts most comes first.
+#[derive(Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+struct Worth {
+    /// Whether nobody else has anything that a share lacks which is being received.
+    only_source: bool,
+    /// How many pieces that are lacking nobody else has.
+    only_here: usize,
+    /// Whether it has any that are lacking.
+    source: bool,
+    /// Whether it is up, and not still coming about.
+    confirmed: bool,
+    in_use: bool,
+    /// Bytes per second it brought lately.
+    pace: u64,
 }
 
 impl Default for Introductions {
@@ -203,6 +222,55 @@ impl Swarm {
         true
     }
 
+    /// Closes what is more than the limit allows, after it was lowered.
+    pub(super) fn keep_to_limit(&mut self) {
+        let main: Vec<ConnectionId> =
+            self.lanes.iter().filter(|(_, lane)| !lane.is_extra).map(|(&id, _)| id).collect();
+        let mut ranked: BTreeSet<(Worth, u32, ConnectionId)> = BTreeSet::new();
+        for connection in main {
+            let chance = self.rng.below(u32::MAX);
+            ranked.insert((self.worth(connection), chance, connection));
+        }
+        while self.connected() > self.connection_limit() {
+            let Some((before, chance, connection)) = ranked.pop_first() else { return };
+            // What others have too is worth more once these are gone.
+            let worth = self.worth(connection);
+            if worth > before {
+                ranked.insert((worth, chance, connection));
+            } else {
+                self.close_lane(connection, CloseReason::TooManyConnections, true);
+            }
+        }
+    }
+
+    /// What a connection is worth to us, now.
+    fn worth(&self, connection: ConnectionId) -> Worth {
+        let Some(lane) = self.lanes.get(&connection) else { return Worth::default() };
+        let mut worth = Worth {
+            confirmed: lane.confirmed,
+            in_use: lane.is_in_use(),
+            pace: lane.window.pace().unwrap_or_default() as u64,
+            ..Worth::default()
+        };
+        let Some(member) = self.members.get(&lane.peer) else { return worth };
+        for (&id, share) in &self.shelf {
+            let State::Receiving(download) = &share.state else { continue };
+            let Some(pieces) = member.shares.get(&id).and_then(|told| told.pieces.as_ref()) else {
+                continue;
+            };
+            let is_rare = |piece: &PieceIndex| share.availability[piece.0 as usize] <= 1;
+            let useful: Vec<PieceIndex> = download.lacking(pieces).collect();
+            let rare = useful.iter().copied().filter(is_rare).count();
+            worth.only_here += rare;
+            worth.source |= !useful.is_empty();
+            let others = self.neighbours().filter(|&(other, ..)| other != connection);
+            worth.only_source |= rare > 0
+                && rare == useful.len()
+                && !others.map(|(_, _, other)| other).any(|m| Self::is_source(m, id, download));
+        }
+        worth
+    }
+
     // ---- introductions ----
 
     fn want_members(&mut self, connection: ConnectionId, near: Option<ShareId>) {
@@ -224,6 +292,9 @@ impl Swarm {
 
     /// Tells a neighbour of some others: those who are nearest to a holder of a share, or at random.
     pub(super) fn introduce(&mut self, connection: ConnectionId, near: Option<ShareId>) {
+        if !self.policy.services.introduce {
+            return;
+        }
         let others: Vec<(u8, PeerId)> = self
             .neighbours()
             .filter(|&(other, ..)| other != connection)

@@ -385,7 +385,7 @@ impl Swarm {
         member.dial_at = None;
         member.sought = false;
         let key = member.key;
-        if self.is_avoided(key) {
+        if self.is_avoided(key) || key.is_some_and(|key| self.banned.contains(&key)) {
             return;
         }
         let Some(epoch) = self.next_epoch(peer) else { return };
@@ -625,6 +625,8 @@ impl Swarm {
                 };
                 Some(self.now + wait + patience)
             }
+            // It lowered its limit, as others may at this moment: whoever has too few now asks again.
+            CloseReason::TooManyConnections if lane.confirmed => Some(self.now + wait),
             CloseReason::TooManyConnections | CloseReason::MakingRoom => {
                 Some(self.now + wait + BUSY_PATIENCE)
             }

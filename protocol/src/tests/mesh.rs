@@ -1,8 +1,11 @@
 //! Rooms that have more members than a peer has connections.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 use crate::event::{CloseReason, Event};
+use crate::io::Channel;
 use crate::manifest::ShareId;
 use crate::message::PeerMessage;
 use crate::policy::Policy;
@@ -111,6 +114,146 @@ fn a_full_peer_makes_room_for_one_that_has_nobody() {
         |event: &Event| matches!(event, Event::PeerGone { reason: CloseReason::MakingRoom, .. });
     assert!(world.peers.iter().any(|peer| peer.events.iter().any(made_room)));
     assert!(connections(&world).iter().all(|peers| (3..=6).contains(&peers.len())));
+}
+
+/// Sets how many connections a peer may have.
+fn limit(world: &mut World, peer: usize, connections: usize) {
+    world.with(peer, |swarm, now| {
+        let policy = Policy { connections, ..swarm.policy().clone() };
+        swarm.set_policy(now, policy);
+    });
+}
+
+#[test]
+fn a_lowered_limit_holds_at_once_and_a_raised_one_too() {
+    let mut world = World::new(106);
+    add(&mut world, 12, 16);
+    world.until(MINUTE, "a full mesh", |w| connections(w).iter().all(|peers| peers.len() == 11));
+    limit(&mut world, 3, 4);
+    let connected = |world: &World, peer: usize| {
+        world.peers[peer].swarm.peers().filter(|peer| peer.connected).count()
+    };
+    assert_eq!(connected(&world, 3), 4);
+    for _ in 0..120 {
+        world.run_for(SECOND * 2);
+        assert_eq!(connections(&world)[3].len(), 4, "and it stays so");
+    }
+    limit(&mut world, 3, 16);
+    world
+        .until(SECOND * 5, "a full mesh", |w| connections(w).iter().all(|peers| peers.len() == 11));
+}
+
+/// A room of nine, fully meshed. Peers 1 to `wanted` share a file each, which peer 4 wants and has
+/// nothing of yet; the others fetch another from peer 4.
+fn wanting(seed: u64, wanted: usize) -> (World, Vec<ShareId>) {
+    let (mut world, busy) = crowd(seed, 9, 16, &data(8, 4 * PIECE));
+    world.receive(4, busy);
+    world.until(MINUTE, "received", |w| w.is_complete(4, busy));
+    let shares: Vec<ShareId> = (1..=wanted)
+        .map(|peer| world.share(peer, &[("file", data(20 + peer as u8, 30 * PIECE))]))
+        .collect();
+    world.until(SECOND * 5, "on the shelf", |w| {
+        shares.iter().all(|&share| w.view(4, share).is_some())
+    });
+    for &share in &shares {
+        world.receive(4, share);
+        world.with(4, |swarm, now| swarm.pause(now, share)).unwrap();
+    }
+    world.net.uplink = 2e6;
+    (wanted + 1..9).filter(|&peer| peer != 4).for_each(|peer| world.receive(peer, busy));
+    world.run_for(SECOND / 2);
+    (world, shares)
+}
+
+fn resume(world: &mut World, shares: &[ShareId]) {
+    for &share in shares {
+        world.with(4, |swarm, now| swarm.resume(now, share)).unwrap();
+    }
+    world.until(MINUTE * 5, "received", |w| shares.iter().all(|&share| w.is_complete(4, share)));
+}
+
+#[test]
+fn the_only_source_of_a_share_is_the_last_to_be_given_up() {
+    for seed in 150..154 {
+        let (mut world, shares) = wanting(seed, 1);
+        limit(&mut world, 4, 1);
+        assert_eq!(connections(&world)[4], [1], "seed {seed}");
+        resume(&mut world, &shares);
+    }
+}
+
+#[test]
+fn those_who_have_what_nobody_else_has_are_kept() {
+    for seed in 160..164 {
+        let (mut world, shares) = wanting(seed, 3);
+        limit(&mut world, 4, 4);
+        assert!([1, 2, 3].iter().all(|peer| connections(&world)[4].contains(peer)), "seed {seed}");
+        resume(&mut world, &shares);
+    }
+}
+
+#[test]
+fn a_room_in_which_everybody_lowers_the_limit_goes_on() {
+    for (seed, limited) in [(170, 6), (171, 8)] {
+        let (mut world, share) = crowd(seed, 30, 32, &data(10, 60 * PIECE));
+        world.net.uplink = 4e6;
+        (1..30).for_each(|peer| world.receive(peer, share));
+        world.run_for(SECOND * 3);
+        (0..30).for_each(|peer| limit(&mut world, peer, limited));
+        let other = world.share(11, &[("another", data(11, 10))]);
+        let all: Vec<usize> = (0..30).collect();
+        world.until(MINUTE, "one room", |w| is_one_piece(w, &all));
+        world.until(MINUTE * 5, "received", |w| (1..30).all(|peer| w.is_complete(peer, share)));
+        assert!(all.iter().all(|&peer| world.view(peer, other).is_some()));
+        assert!(connections(&world).iter().all(|peers| (1..=limited).contains(&peers.len())));
+    }
+}
+
+/// Who sent introductions, and how many members they named.
+fn count_introductions(world: &mut World) -> Rc<RefCell<BTreeMap<usize, usize>>> {
+    let told: Rc<RefCell<BTreeMap<usize, usize>>> = Rc::default();
+    let count = Rc::clone(&told);
+    world.net.tamper = Some(Box::new(move |from, transmit| {
+        if transmit.channel == Channel::Control
+            && let Ok(PeerMessage::Members { peers }) = PeerMessage::decode(&transmit.bytes)
+        {
+            *count.borrow_mut().entry(from).or_default() += peers.len();
+        }
+    }));
+    told
+}
+
+#[test]
+fn whoever_has_introductions_switched_off_names_nobody() {
+    let introduce = |world: &mut World, peer: usize, introduce: bool| {
+        world.with(peer, |swarm, now| {
+            let mut policy = swarm.policy().clone();
+            policy.services.introduce = introduce;
+            swarm.set_policy(now, policy);
+        });
+    };
+    let (mut world, share) = crowd(112, 40, 6, &data(12, 4 * PIECE));
+    let quiet: Vec<usize> = (0..40).filter(|peer| peer % 2 == 0).collect();
+    quiet.iter().for_each(|&peer| introduce(&mut world, peer, false));
+    let told = count_introductions(&mut world);
+    // Those who are asked because they are near, and those who get new neighbours.
+    let neighbours = connections(&world)[0].clone();
+    let far: Vec<usize> = (1..40).filter(|peer| !neighbours.contains(peer)).take(4).collect();
+    far.iter().for_each(|&peer| world.receive(peer, share));
+    world.until(MINUTE * 5, "received", |w| far.iter().all(|&peer| w.is_complete(peer, share)));
+    add(&mut world, 8, 6);
+    (1..10).for_each(|peer| world.crash(peer));
+    world.run_for(MINUTE);
+    for &peer in &quiet {
+        assert_eq!(told.borrow().get(&peer), None, "peer {peer}");
+    }
+    let others = told.borrow().keys().filter(|peer| **peer < 40).count();
+    assert!(others > 5, "only {others} named somebody");
+
+    quiet.iter().filter(|&&peer| peer > 9).for_each(|&peer| introduce(&mut world, peer, true));
+    add(&mut world, 8, 6);
+    world.run_for(MINUTE);
+    assert!(quiet.iter().any(|peer| told.borrow().contains_key(peer)));
 }
 
 /// A room too large for a full mesh, in which peer 0 shares a file.
