@@ -37,6 +37,8 @@ pub struct Peer {
     pub site: usize,
     /// What it sent and received.
     pub traffic: Traffic,
+    /// How many signals it sent to others through the server.
+    pub signals: u64,
     /// How far its clock is ahead of the world's.
     pub(super) clock_ahead: Duration,
     pub(super) running: bool,
@@ -82,6 +84,7 @@ impl Peer {
             latency: Duration::ZERO,
             site: 0,
             traffic: Traffic::default(),
+            signals: 0,
             clock_ahead: Duration::ZERO,
             running: true,
             frozen_until: Instant::ZERO,

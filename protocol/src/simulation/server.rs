@@ -101,6 +101,7 @@ impl World {
             }
             ClientMessage::Signal { to, envelope } => {
                 let Some(from) = self.peers[index].server_id else { return };
+                self.peers[index].signals += 1;
                 if self.server.members.contains_key(&to) {
                     self.tell_member(to, ServerMessage::Signal { from, envelope });
                 } else {

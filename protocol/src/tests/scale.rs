@@ -55,6 +55,30 @@ fn the_same_holds_where_a_cap_and_not_the_line_is_the_limit() {
     }
 }
 
+/// Twelve connections for each, in rooms of up to 1 000 with `SHOAL_LONG=1`. Pieces are small, or so many
+/// peers would not fit into memory.
+#[test]
+fn with_twelve_connections_for_each_a_large_room_is_soon_done_and_says_little_more_than_a_small_one()
+ {
+    let sizes: &[usize] =
+        if std::env::var_os("SHOAL_LONG").is_some() { &[30, 100, 300, 1000] } else { &[30, 100] };
+    let mut control = Vec::new();
+    for &peers in sizes {
+        let mut setup = Setup { receivers: peers - 1, piece_bytes: 16 << 10, ..Setup::default() };
+        setup.uplink = f64::from(256 << 10);
+        setup.policy.connections = 12;
+        let outcome = run(&setup);
+        let ratio = outcome.ratio().expect("all have it");
+        assert!(ratio <= 1.5, "{ratio} times the bound with {peers} peers");
+        control.push((peers as f64, outcome.control_bytes_per_peer as f64));
+    }
+    let (fewest, least) = control[0];
+    for (peers, bytes) in control {
+        let (grown, log) = (bytes / least, peers.ln() / fewest.ln());
+        assert!(grown <= log, "{grown} times what {fewest} peers say with {peers}; {log} allowed");
+    }
+}
+
 #[test]
 fn unequal_uplinks_late_comers_and_leavers_cost_little() {
     for kind in [Kind::Unequal, Kind::Late, Kind::Leavers] {
