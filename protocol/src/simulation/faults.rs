@@ -4,10 +4,10 @@
 //! People are part of it: whoever's disk was full makes room and tries again, an origin that crashed
 //! comes back and shares the same files, whoever came back asks for the share again.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::World;
-use crate::event::{ShareState, Waiting};
+use super::{Peer, World};
+use crate::event::{Event, ShareState, Waiting};
 use crate::io::{Channel, StorageError, StorageRequest};
 use crate::manifest::{Manifest, ShareId};
 use crate::time::{Duration, Instant};
@@ -52,6 +52,15 @@ pub struct Story {
     pub faults: Vec<Fault>,
     /// How long it took.
     pub took: Duration,
+    /// How many peers lied.
+    pub liars: usize,
+    /// How often somebody was shut out.
+    pub banned: usize,
+    /// Bytes that came in vain to those who did not lie: late answers, answers to what was cancelled,
+    /// what broke off, and lies.
+    pub wasted: u64,
+    /// How many connections were made again.
+    pub reconnected: usize,
 }
 
 /// When all faults are over, it takes no longer than this: some thirty tries to connect.
@@ -66,7 +75,7 @@ struct Room {
     bytes: u64,
     uplink: f64,
     /// Who lies.
-    liar: Option<usize>,
+    liars: BTreeSet<usize>,
     /// What ends when: a number tells apart what ends at the same time.
     endings: BTreeMap<(Instant, usize), Ending>,
     story: Vec<Fault>,
@@ -111,8 +120,29 @@ pub fn go_through(seed: u64) -> Story {
         room.begin(fault);
     }
     room.end_all();
-    room.finish();
-    Story { took: room.world.now - start, faults: room.story }
+    let wasted = room.finish();
+    Story {
+        took: room.world.now - start,
+        liars: room.liars.len(),
+        banned: room.world.peers.iter().map(|peer| peer.banned().len()).sum(),
+        wasted,
+        reconnected: room.world.peers.iter().map(reconnected).sum(),
+        faults: room.story,
+    }
+}
+
+/// How many connections a peer made to others with whom it had had one.
+fn reconnected(peer: &Peer) -> usize {
+    let mut gone = 0;
+    let mut again = 0;
+    for event in &peer.events {
+        match event {
+            Event::PeerGone { .. } => gone += 1,
+            Event::PeerConnected { .. } if gone > again => again += 1,
+            _ => {}
+        }
+    }
+    again
 }
 
 impl Room {
@@ -144,7 +174,7 @@ impl Room {
             manifest: (*manifest).clone(),
             bytes,
             uplink,
-            liar: None,
+            liars: BTreeSet::new(),
             endings: BTreeMap::new(),
             story: Vec::new(),
         }
@@ -264,16 +294,17 @@ impl Room {
             Fault::Slow | Fault::FullDisk => {
                 self.world.peers[a].is_running() && self.world.peers[a].fault.is_none()
             }
-            // One liar is enough; where the origin lies, there is no truth.
-            Fault::Liar => a != 0 && self.liar.is_none(),
+            // Where the origin lies there is no truth, and somebody is to receive it.
+            Fault::Liar => a != 0 && self.liars.len() + 2 < self.world.peers.len(),
             _ => true,
         }
     }
 
     fn lie(&mut self, liar: usize) {
-        self.liar = Some(liar);
+        self.liars.insert(liar);
+        let liars = self.liars.clone();
         self.world.net.tamper = Some(Box::new(move |from, transmit| {
-            if from == liar
+            if liars.contains(&from)
                 && transmit.channel == Channel::Blocks
                 && let Some(last) = transmit.bytes.last_mut()
             {
@@ -350,25 +381,28 @@ impl Room {
         }
     }
 
-    /// All faults are over: everybody ends with the share, and as it was.
-    fn finish(&mut self) {
+    /// All faults are over: everybody ends with the share, and as it was. Gives how many bytes came to
+    /// them in vain.
+    fn finish(&mut self) -> u64 {
         let receivers: Vec<usize> =
-            (1..self.world.peers.len()).filter(|&peer| Some(peer) != self.liar).collect();
+            (1..self.world.peers.len()).filter(|peer| !self.liars.contains(peer)).collect();
         let end = self.world.now + LIMIT;
         while !receivers.iter().all(|&peer| self.world.is_complete(peer, self.share)) {
             assert!(
                 self.world.now < end,
-                "stuck after {:?}, liar {:?}:\n{}",
+                "stuck after {:?}, liars {:?}:\n{}",
                 self.story,
-                self.liar,
+                self.liars,
                 self.world.describe()
             );
             self.run_for(LOOK);
         }
+        let mut wasted = 0;
         for &peer in &receivers {
             let store = &self.world.peers[peer].disk[&self.share];
             assert!(store.finished && store.corrupt() == 0, "peer {peer} has other bytes");
             let view = self.world.view(peer, self.share).expect("it is complete");
+            wasted += view.wasted;
             assert_eq!(
                 view.fetched + view.reused,
                 self.bytes,
@@ -380,15 +414,17 @@ impl Room {
             let wrongly = peer
                 .banned()
                 .into_iter()
-                .find(|name| self.liar.is_none_or(|liar| *name != format!("peer {liar}")));
+                .find(|name| !self.liars.iter().any(|liar| *name == format!("peer {liar}")));
             assert_eq!(wrongly, None, "shut out by peer {index} after {:?}", self.story);
         }
-        self.explain();
+        for liar in self.liars.clone() {
+            self.explain(liar);
+        }
+        wasted
     }
 
     /// How the share stands with whoever lied has a name, too.
-    fn explain(&mut self) {
-        let Some(liar) = self.liar else { return };
+    fn explain(&mut self, liar: usize) {
         let Some(view) = self.world.view(liar, self.share) else { return };
         if !matches!(view.state, ShareState::Complete | ShareState::Available) {
             self.run_for(Duration::from_secs(120));
