@@ -106,6 +106,8 @@ Simulate a room in which everybody receives what one shares, and say how long it
   --connections N    the most connections that each has
   --slots N          the most peers that each sends blocks to at a time
   --cap RATE         what each lets itself send, besides what it can
+  --memory TIME      instead, say how much memory each has allocated so long after all began to
+                     receive; 0ms is before
   --svg FILE         also draw who had how much when
   --json             end with one line of JSON
 

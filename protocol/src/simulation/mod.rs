@@ -279,6 +279,21 @@ impl World {
         self.now = end;
     }
 
+    /// The bytes of memory that each machine holds, by what is `in_use` before and after it is dropped. What
+    /// only the simulation holds is not counted; what storage shares with a machine is.
+    pub fn weigh(self, in_use: impl Fn() -> usize) -> Vec<usize> {
+        let Self { peers, queue, contents, .. } = self;
+        let machines: Vec<Box<Swarm>> =
+            peers.into_iter().map(|peer| Box::new(peer.swarm)).collect();
+        drop((queue, contents));
+        let weigh = |machine: Box<Swarm>| {
+            let before = in_use();
+            drop(machine);
+            before - in_use()
+        };
+        machines.into_iter().map(weigh).collect()
+    }
+
     /// How things stand.
     pub fn describe(&self) -> String {
         let peers = self.peers.iter().enumerate().map(|(i, peer)| {

@@ -70,6 +70,8 @@ pub struct Outcome {
     pub stuck: usize,
     /// What a peer sent on its control channels, on average.
     pub control_bytes_per_peer: u64,
+    /// How many signals a peer sent through the server, on average.
+    pub signals_per_peer: f64,
     /// What arrived in vain, of all that was wanted.
     pub wasted: f64,
     /// What went over the border, in shares.
@@ -163,6 +165,7 @@ impl Setup {
             index.is_some_and(|index| self.is_liar(index))
         };
         let control: u64 = world.peers.iter().map(|peer| peer.traffic.control_sent).sum();
+        let signals: u64 = world.peers.iter().map(|peer| peer.signals).sum();
         let sent = world.view(0, share).map_or(0, |view| view.uploaded) - origin_sent;
         Outcome {
             bound,
@@ -178,6 +181,7 @@ impl Setup {
                 .sum(),
             stuck,
             control_bytes_per_peer: control / world.peers.len() as u64,
+            signals_per_peer: signals as f64 / world.peers.len() as f64,
             wasted: wasted as f64 / wanted as f64,
             crossed: world.crossed as f64 / self.bytes() as f64,
             banned: banned.len(),
@@ -192,6 +196,18 @@ impl Setup {
                 })
                 .collect(),
         }
+    }
+
+    /// The bytes that each machine holds, the origin's first, so long after all began to receive; see
+    /// [`World::weigh`].
+    pub fn weigh(&self, after: Duration, in_use: impl Fn() -> usize) -> Vec<usize> {
+        let mut world = World::new(self.seed);
+        let share = self.furnish(&mut world);
+        if !after.is_zero() {
+            (1..=self.receivers).for_each(|peer| world.receive(peer, share));
+            world.run_for(after);
+        }
+        world.weigh(in_use)
     }
 
     /// Whether a peer lies.

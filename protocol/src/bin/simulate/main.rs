@@ -8,8 +8,13 @@ mod chart;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use peak_alloc::PeakAlloc;
 use protocol::simulation::faults::go_through;
 use protocol::simulation::scenario::{Kind, Outcome, Setup};
+
+/// Counts, for `--memory`.
+#[global_allocator]
+static MEMORY: PeakAlloc = PeakAlloc;
 
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
@@ -26,7 +31,7 @@ fn main() -> ExitCode {
 /// False if somebody ended without the share, or with something else.
 fn simulate(words: &[String]) -> Result<bool, String> {
     let mut setup = Setup::default();
-    let (mut json, mut svg, mut faults) = (false, None, None);
+    let (mut json, mut svg, mut faults, mut memory) = (false, None, None, None);
     let mut words = words.iter();
     while let Some(word) = words.next() {
         let (name, inline) = match word.split_once('=') {
@@ -55,12 +60,20 @@ fn simulate(words: &[String]) -> Result<bool, String> {
             "--connections" => setup.policy.connections = number(name, value, 1..=1000)? as usize,
             "--slots" => setup.policy.upload_slots = number(name, value, 1..=1000)? as usize,
             "--cap" => setup.policy.upload = Some(bytes(name, value)? as u64),
+            "--memory" => memory = Some(time(name, value)?),
             "--svg" => svg = Some(value.to_owned()),
             _ => return Err(format!("not understood: {word}")),
         }
     }
     if let Some(count) = faults {
         return Ok(go_through_faults(setup.seed, count));
+    }
+    if let Some(after) = memory {
+        let mut held = setup.weigh(after, || MEMORY.current_usage());
+        println!("origin {} bytes", held.remove(0));
+        let (all, most) = (held.iter().sum::<usize>(), held.iter().max().copied());
+        println!("receivers {} bytes, the most {}", all / held.len(), most.unwrap_or_default());
+        return Ok(true);
     }
     let outcome = setup.run();
     print!("{}", table(&setup, &outcome));
@@ -125,6 +138,7 @@ fn table(setup: &Setup, outcome: &Outcome) -> String {
     }
     say("arrived in vain", format!("{:.2} %", outcome.wasted * 100.0));
     say("control per peer", format!("{} bytes", outcome.control_bytes_per_peer));
+    say("signals per peer", format!("{:.1}", outcome.signals_per_peer));
     say("stuck, corrupt, banned", {
         format!("{}, {}, {}", outcome.stuck, outcome.corrupt, outcome.banned)
     });
@@ -135,7 +149,7 @@ fn line(outcome: &Outcome) -> String {
     let or_null = |number: Option<f64>| number.map_or_else(|| "null".into(), |n| format!("{n:.4}"));
     format!(
         "{{\"bound_s\":{:.4},\"all_done_s\":{},\"ratio\":{},\"origin_copies\":{:.4},\
-         \"corrupt\":{},\"stuck\":{},\"control_bytes_per_peer\":{},\"wasted\":{:.4},\
+         \"corrupt\":{},\"stuck\":{},\"control_bytes_per_peer\":{},\"signals_per_peer\":{:.1},\"wasted\":{:.4},\
          \"crossed\":{:.4},\"banned\":{},\"wrongly_banned\":{}}}",
         outcome.bound.as_secs_f64(),
         or_null(outcome.all_done.map(|time| time.as_secs_f64())),
@@ -144,6 +158,7 @@ fn line(outcome: &Outcome) -> String {
         outcome.corrupt,
         outcome.stuck,
         outcome.control_bytes_per_peer,
+        outcome.signals_per_peer,
         outcome.wasted,
         outcome.crossed,
         outcome.banned,
@@ -198,6 +213,40 @@ fn time(name: &str, text: &str) -> Result<Duration, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// What a machine holds while nothing is in flight, as docs/simulation.md says it: of a share that
+    /// is one file, all of which it has if `whole`.
+    fn stated_bytes(members: usize, connections: usize, pieces: usize, whole: bool) -> usize {
+        let counted = pieces * 9 / 4 + pieces * (3 + connections) / 8;
+        let (connection, hashes) = if whole { (5_000, 440 * pieces) } else { (1_000, 0) };
+        18_000 + 750 * members + connection * connections + counted + hashes
+    }
+
+    #[test]
+    fn a_machine_holds_what_is_stated_and_not_much_less() {
+        for (receivers, connections, pieces, whole) in [
+            (1, 1, 1, false),
+            (31, 31, 1, false),
+            (60, 12, 1, false),
+            (200, 12, 1, false),
+            (4, 4, 200, true),
+            (16, 16, 200, true),
+            (4, 4, 400, true),
+        ] {
+            let mut setup = Setup { receivers, pieces, ..Setup::default() };
+            setup.uplink = f64::from(20 << 20);
+            setup.policy.connections = connections;
+            let after = if whole { Duration::from_secs(300) } else { Duration::ZERO };
+            let held = setup.weigh(after, || MEMORY.current_usage());
+            let stated = stated_bytes(receivers.min(512), connections, pieces as usize, whole);
+            let most = held.iter().max().copied().unwrap_or_default();
+            assert!(most <= stated, "{most} bytes, {stated} stated: {setup:?}");
+            // Not everybody knows everybody in a large room.
+            let least = if receivers > 64 { stated / 3 } else { stated / 2 };
+            let average = held.iter().sum::<usize>() / held.len();
+            assert!(average >= least, "{average} bytes, {stated} stated: {setup:?}");
+        }
+    }
 
     #[test]
     fn rates_and_times_are_read_as_people_write_them() {
