@@ -8,7 +8,8 @@
 use std::collections::BTreeSet;
 
 use super::Swarm;
-use super::fetch::{Asked, Download};
+use super::download::Download;
+use super::fetch::Asked;
 use super::near::Near;
 use super::peers::Lane;
 use super::shelf::{Share, State};

@@ -18,8 +18,9 @@ use std::cmp::Reverse;
 use std::collections::BTreeSet;
 
 use super::Swarm;
-use super::fetch::Download;
-use super::peers::{Member, Server};
+use super::download::Download;
+use super::peers::Member;
+use super::server::Server;
 use super::shelf::State;
 use crate::event::CloseReason;
 use crate::io::{ConnectionId, Role};
@@ -349,7 +350,7 @@ impl Swarm {
             .iter()
             .filter(|&(&id, share)| match &share.state {
                 State::Receiving(download)
-                    if download.opened && !download.wanted.is_met(download.verified()) =>
+                    if download.opened && !download.wanted.is_met(&download.verified) =>
                 {
                     !self.neighbours().any(|(_, _, member)| Self::is_source(member, id, download))
                 }

@@ -7,7 +7,8 @@
 //! | file | concern |
 //! |---|---|
 //! | `mod.rs` | the interface, and the machine's state |
-//! | `peers.rs` | the server, members, connections coming and going, who is let in |
+//! | `server.rs` | the signaling server, and sealed signals |
+//! | `peers.rs` | members, connections coming and going, who is let in |
 //! | `mesh.rs` | whom to connect to, where not everybody fits |
 //! | `gossip.rs` | how shares come to be known to everybody |
 //! | `copies.rs` | receipts, and how many copies the room holds |
@@ -15,21 +16,26 @@
 //! | `ask.rs` | whom to ask for which pieces |
 //! | `lanes.rs` | several connections to one member |
 //! | `near.rs` | near peers before far ones |
-//! | `fetch.rs` | checking what comes, getting it stored |
+//! | `fetch.rs` | checking what comes |
+//! | `download.rs` | getting it stored, and files in their place |
 //! | `serve.rs` | answering requests, signing hashes |
+//! | `seed.rs` | what to send to whoever leaves the choice to us |
 //! | `control.rs` | the user's policy, and what follows from changing it |
 //! | `view.rs` | how things stand, for people |
 
 mod ask;
 mod control;
 mod copies;
+mod download;
 mod fetch;
 mod gossip;
 mod lanes;
 mod mesh;
 mod near;
 mod peers;
+mod seed;
 mod serve;
+mod server;
 mod shelf;
 mod view;
 
@@ -53,8 +59,9 @@ use crate::time::Instant;
 
 use lanes::Lanes;
 use mesh::Seek;
-use peers::{Lane, Member, Server};
+use peers::{Lane, Member};
 use serve::Group;
+use server::Server;
 use shelf::{PendingManifest, Share};
 
 /// What a machine is made of.
@@ -313,6 +320,7 @@ impl Swarm {
     /// Time has passed. Harmless at any time; due when [`Swarm::poll_timeout`] says.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.now = self.now.max(now);
+        self.on_server_timeouts();
         self.on_peer_timeouts();
         self.on_mesh_timeouts();
         self.on_gossip_timeouts();
@@ -450,6 +458,7 @@ impl Swarm {
     /// When to call [`Swarm::handle_timeout`] and drain the polls again.
     pub fn poll_timeout(&mut self) -> Option<Instant> {
         [
+            self.next_server_timeout(),
             self.next_peer_timeout(),
             self.next_mesh_timeout(),
             self.next_gossip_timeout(),

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use tracing::debug;
 
 use super::control::Wishes;
-use super::fetch::Download;
-use super::serve::Promise;
+use super::download::Download;
+use super::seed::Promise;
 use super::{NoSuchShare, Swarm};
 use crate::bitfield::Bitfield;
 use crate::event::{CloseReason, Event, Failure, Withheld};

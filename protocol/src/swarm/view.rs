@@ -1,7 +1,7 @@
 //! How things stand, for people: built when asked for, kept nowhere.
 
 use super::Swarm;
-use super::fetch::Download;
+use super::download::Download;
 use super::peers::Member;
 use super::shelf::{Share, State};
 use crate::event::{Nowhere, PeerView, ShareState, ShareView, Source, Waiting};
@@ -93,7 +93,7 @@ impl Swarm {
             .filter(|(_, _, member)| Self::is_source(member, id, download))
             .filter_map(|(connection, ..)| self.lanes.get(&connection))
             .peekable();
-        if download.wanted.is_met(download.verified()) {
+        if download.wanted.is_met(&download.verified) {
             None
         } else if sources.peek().is_none() {
             Some(Waiting::Source)

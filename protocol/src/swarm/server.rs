@@ -1,0 +1,276 @@
+//! The signaling server: joining, whom it tells of, and the sealed signals it passes on. When it is gone,
+//! connections stay, and it is tried again.
+
+use tracing::{debug, trace};
+
+use super::Swarm;
+use super::mesh::{BUSY_PATIENCE, NEWCOMER_PATIENCE};
+use crate::envelope::{self, Route, Signal};
+use crate::event::{CloseReason, Event};
+use crate::io::{ConnectionId, Description, Role, SignalingEvent, SignalingRequest};
+use crate::message::PeerMessage;
+use crate::signaling::{
+    ClientMessage, Envelope, MAX_MEMBERS_TOLD, PeerId, SIGNALING_VERSION, ServerMessage,
+};
+use crate::time::{Duration, Instant};
+
+/// The first wait before trying again, at the server or at a peer; it doubles each time.
+const FIRST_RETRY: Duration = Duration::from_secs(1);
+/// The longest wait before trying again.
+pub(super) const LAST_RETRY: Duration = Duration::from_secs(30);
+/// The server has this long to let us in.
+const JOIN_TIMEOUT: Duration = Duration::from_secs(20);
+/// How we stand with the signaling server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Server {
+    /// Not asked yet, left, or refused for good.
+    Idle,
+    /// Opening, or waiting to be let in.
+    Joining { attempt: u32, give_up: Instant },
+    /// In the room.
+    Joined,
+    /// Trying again later.
+    Waiting { attempt: u32, until: Instant },
+}
+
+impl Swarm {
+    // ---- the server ----
+
+    pub(super) fn open_signaling(&mut self) {
+        if self.server == Server::Idle {
+            self.server = Server::Joining { attempt: 0, give_up: self.now + JOIN_TIMEOUT };
+            self.signaling_out.push_back(SignalingRequest::Open);
+        }
+    }
+
+    pub(super) fn on_signaling(&mut self, event: SignalingEvent) {
+        match event {
+            SignalingEvent::Opened => {
+                let join = ClientMessage::Join { version: SIGNALING_VERSION, room: self.room };
+                self.signaling_out.push_back(SignalingRequest::Send(join));
+            }
+            SignalingEvent::Closed { reason } => self.on_server_lost(reason),
+            SignalingEvent::Message(message) => self.on_server_message(message),
+        }
+    }
+
+    fn on_server_lost(&mut self, reason: String) {
+        let attempt = match self.server {
+            Server::Idle | Server::Waiting { .. } => return,
+            Server::Joining { attempt, .. } => attempt,
+            Server::Joined => 0,
+        };
+        let retry_in = self.backoff(attempt);
+        self.server = Server::Waiting { attempt: attempt + 1, until: self.now + retry_in };
+        self.events.push_back(Event::ServerLost { reason, retry_in });
+    }
+
+    fn on_server_message(&mut self, message: ServerMessage) {
+        if matches!(self.server, Server::Idle | Server::Waiting { .. }) {
+            return debug!("a message of a connection that was lost");
+        }
+        match message {
+            ServerMessage::Joined { peer, members, ice_servers } => {
+                self.ice_servers = ice_servers;
+                self.on_joined(peer, members);
+            }
+            ServerMessage::PeerJoined { peer } if Some(peer) != self.peer_id => {
+                if let Some(member) = self.remember(peer, self.now + NEWCOMER_PATIENCE) {
+                    member.present = true;
+                }
+            }
+            ServerMessage::PeerJoined { .. } => {}
+            ServerMessage::PeerLeft { peer } | ServerMessage::Undeliverable { to: peer } => {
+                self.on_absent(peer);
+            }
+            ServerMessage::Signal { from, envelope } => self.on_envelope(from, &envelope),
+            ServerMessage::Error { code, message } if code.is_transient() => {
+                self.signaling_out.push_back(SignalingRequest::Close);
+                self.on_server_lost(message);
+            }
+            ServerMessage::Error { code, message } => {
+                self.server = Server::Idle;
+                self.signaling_out.push_back(SignalingRequest::Close);
+                self.events.push_back(Event::Refused { code, message });
+            }
+        }
+    }
+
+    fn on_joined(&mut self, peer: PeerId, members: Vec<PeerId>) {
+        let before = self.peer_id.replace(peer);
+        self.server = Server::Joined;
+        self.events.push_back(Event::Joined { peer });
+        if before.is_some_and(|before| before != peer) {
+            // Whoever is connected must know where to send signals from now on.
+            self.tell_all(&PeerMessage::Moved { peer });
+        }
+        // In a large room the server names only some of those who are there.
+        if members.len() < MAX_MEMBERS_TOLD {
+            let absent: Vec<PeerId> =
+                self.members.keys().copied().filter(|id| !members.contains(id)).collect();
+            for peer in absent {
+                self.on_absent(peer);
+            }
+        }
+        // Attempts to connect were made under an id that is void now.
+        let attempts: Vec<ConnectionId> =
+            self.lanes.iter().filter(|(_, lane)| !lane.confirmed).map(|(&id, _)| id).collect();
+        for attempt in attempts {
+            self.close_lane(attempt, CloseReason::Replaced, false);
+        }
+        for id in members.into_iter().filter(|&id| id != peer) {
+            if let Some(member) = self.remember(id, self.now) {
+                member.present = true;
+            }
+        }
+        for member in self.members.values_mut().filter(|member| member.lane.is_none()) {
+            member.dial_at = member.dial_at.map(|_| self.now);
+        }
+        self.may_dial = true;
+    }
+
+    /// Whether there is a confirmed connection to this member.
+    pub(super) fn is_connected(&self, peer: PeerId) -> bool {
+        let lane = self.members.get(&peer).and_then(|member| member.lane);
+        lane.and_then(|lane| self.lanes.get(&lane)).is_some_and(|lane| lane.confirmed)
+    }
+
+    /// The server does not know this peer (any more). What is connected stays so.
+    pub(super) fn on_absent(&mut self, peer: PeerId) {
+        let Some(member) = self.members.get_mut(&peer) else { return };
+        member.present = false;
+        let lane = member.lane;
+        if !self.is_connected(peer) {
+            if let Some(lane) = lane {
+                self.close_lane(lane, CloseReason::Left, false);
+            }
+            self.members.remove(&peer);
+        }
+    }
+
+    pub(super) fn backoff(&mut self, attempt: u32) -> Duration {
+        let wait = FIRST_RETRY.saturating_mul(1 << attempt.min(10)).min(LAST_RETRY);
+        // Up to a quarter more, so that those who lost a server together do not come back together.
+        wait + wait.mul_f64(f64::from(self.rng.below(250)) / 1000.0)
+    }
+
+    // ---- signals ----
+
+    fn route(&self, from: PeerId, to: PeerId) -> Route {
+        Route { room: self.room, from, to }
+    }
+
+    pub(super) fn send_signal(&mut self, connection: ConnectionId, signal: &Signal) {
+        let Some(lane) = self.lanes.get_mut(&connection) else { return };
+        let (to, epoch) = (lane.peer, lane.negotiation.epoch());
+        let sequence = lane.negotiation.take_sequence();
+        self.seal(to, epoch, sequence, signal);
+    }
+
+    fn seal(&mut self, to: PeerId, epoch: u64, sequence: u32, signal: &Signal) {
+        let Some(us) = self.peer_id else { return };
+        let nonce = self.rng.bytes();
+        let route = self.route(us, to);
+        match envelope::seal(&self.signaling_key, &self.key, route, epoch, sequence, signal, nonce)
+        {
+            Ok(envelope) if self.server == Server::Joined => {
+                self.signaling_out
+                    .push_back(SignalingRequest::Send(ClientMessage::Signal { to, envelope }));
+            }
+            Ok(_) => trace!(%to, "no server to pass a signal on"),
+            Err(error) => debug!(%to, %error, "a signal cannot be sent"),
+        }
+    }
+
+    fn on_envelope(&mut self, from: PeerId, envelope: &Envelope) {
+        let Some(us) = self.peer_id else { return };
+        let opened = match envelope::open(&self.signaling_key, self.route(from, us), envelope) {
+            Ok(opened) => opened,
+            Err(error) => return debug!(%from, %error, "refused an envelope"),
+        };
+        if self.banned.contains(&opened.sender) {
+            return debug!(%from, "refused an envelope from a banned key");
+        }
+        if self.is_avoided(Some(opened.sender)) {
+            return self.shun(from, opened.sender);
+        }
+        let Some(member) = self.remember(from, self.now + NEWCOMER_PATIENCE) else { return };
+        if *member.key.get_or_insert(opened.sender) != opened.sender {
+            return debug!(%from, "refused an envelope signed by another key than before");
+        }
+        member.present = true;
+        // A later offer restarts ICE on a connection that we gave up, perhaps under an id that it had
+        // before: an answer from a new connection would be taken for one from the old.
+        let is_new = opened.sequence == 0 && opened.epoch > member.epoch;
+        match opened.signal {
+            Signal::Description(Description::Offer(_)) if is_new => {
+                self.on_offer(from, opened.epoch, false);
+            }
+            Signal::NeedyOffer(_) if is_new => self.on_offer(from, opened.epoch, true),
+            _ => {}
+        }
+        if matches!(opened.signal, Signal::LaneOffer(_)) {
+            self.on_lane_offer(from, opened.epoch);
+        }
+        let Some(connection) = self.lane_of_epoch(from, opened.epoch) else {
+            return debug!(%from, "refused a stale signal");
+        };
+        let Some(lane) = self.lanes.get_mut(&connection) else { return };
+        if !lane.negotiation.is_fresh(opened.sequence) {
+            return debug!(%from, "refused a stale signal");
+        }
+        if opened.signal == Signal::Busy && lane.role() == Role::Offerer && !lane.confirmed {
+            return self.close_lane(connection, CloseReason::TooManyConnections, false);
+        }
+        self.connections_out.extend(lane.negotiation.handle_signal(opened.signal));
+    }
+
+    /// A new attempt of theirs to connect: it takes the place of ours, or of what was there before.
+    fn on_offer(&mut self, from: PeerId, epoch: u64, needy: bool) {
+        let Some(member) = self.members.get_mut(&from) else { return };
+        member.epoch = epoch;
+        if let Some(old) = member.lane {
+            self.close_lane(old, CloseReason::Replaced, false);
+        } else if self.connected() >= self.connection_limit() && !(needy && self.make_room(None)) {
+            if let Some(member) = self.members.get_mut(&from) {
+                member.dial_at = Some(self.now + BUSY_PATIENCE);
+            }
+            return self.seal(from, epoch, 0, &Signal::Busy);
+        }
+        self.open_lane(from, Role::Answerer, epoch);
+    }
+
+    // ---- time and leaving ----
+
+    pub(super) fn on_server_timeouts(&mut self) {
+        match self.server {
+            Server::Waiting { attempt, until } if until <= self.now => {
+                self.server = Server::Joining { attempt, give_up: self.now + JOIN_TIMEOUT };
+                self.signaling_out.push_back(SignalingRequest::Open);
+            }
+            Server::Joining { give_up, .. } if give_up <= self.now => {
+                self.signaling_out.push_back(SignalingRequest::Close);
+                self.on_server_lost("the server does not answer".to_owned());
+            }
+            _ => {}
+        }
+    }
+
+    pub(super) fn next_server_timeout(&self) -> Option<Instant> {
+        match self.server {
+            Server::Waiting { until, .. } => Some(until),
+            Server::Joining { give_up, .. } => Some(give_up),
+            Server::Idle | Server::Joined => None,
+        }
+    }
+
+    pub(super) fn leave_server(&mut self) {
+        if self.server == Server::Joined {
+            self.signaling_out.push_back(SignalingRequest::Send(ClientMessage::Leave));
+        }
+        if self.server != Server::Idle {
+            self.signaling_out.push_back(SignalingRequest::Close);
+        }
+        self.server = Server::Idle;
+    }
+}
