@@ -198,10 +198,11 @@ impl Swarm {
     }
 
     /// Closes a connection to make room for another: one on which nothing is going on, if there is such;
-    /// if we seek a share, one that is far from it; else one at random. False if none can be spared.
+    /// if we seek a share, one that is far from it; else one at random. False if none can be spared: the
+    /// only source of what is being received never is.
     pub(super) fn make_room(&mut self, sought: Option<ShareId>) -> bool {
         let spare_own = self.dialled() > self.dial_target();
-        let worth = |connection: ConnectionId| {
+        let rank = |connection: ConnectionId| {
             let lane = self.lanes.get(&connection)?;
             let told = self.members.get(&lane.peer).and_then(|member| member.shares.get(&sought?));
             Some((
@@ -215,9 +216,10 @@ impl Swarm {
             .filter(|id| {
                 self.lanes.get(id).is_some_and(|l| spare_own || l.role() == Role::Answerer)
             })
+            .filter(|&id| !self.worth(id).only_source)
             .collect();
-        let Some(least) = spare.iter().map(|&id| worth(id)).min() else { return false };
-        let spare: Vec<ConnectionId> = spare.into_iter().filter(|&id| worth(id) == least).collect();
+        let Some(least) = spare.iter().map(|&id| rank(id)).min() else { return false };
+        let spare: Vec<ConnectionId> = spare.into_iter().filter(|&id| rank(id) == least).collect();
         let chosen = spare[self.rng.below(spare.len() as u32) as usize];
         self.close_lane(chosen, CloseReason::MakingRoom, true);
         true

@@ -116,6 +116,22 @@ fn a_full_peer_makes_room_for_one_that_has_nobody() {
     assert!(connections(&world).iter().all(|peers| (3..=6).contains(&peers.len())));
 }
 
+#[test]
+fn nobody_gives_up_the_only_source_of_a_share_to_make_room() {
+    let mut world = World::new(107);
+    add(&mut world, 1, 1);
+    add(&mut world, 1, 6);
+    world.net.uplink = 1e6;
+    let share = world.share(1, &[("file", data(13, 40 * PIECE))]);
+    world.until(SECOND * 5, "on the shelf", |w| w.view(0, share).is_some());
+    world.receive(0, share);
+    world.run_for(SECOND);
+    add(&mut world, 4, 6);
+    world.until(MINUTE, "received", |w| w.is_complete(0, share));
+    let gone = |event: &Event| matches!(event, Event::PeerGone { .. });
+    assert!(!world.peers[0].events.iter().any(gone), "{:?}", world.peers[0].events);
+}
+
 /// Sets how many connections a peer may have.
 fn limit(world: &mut World, peer: usize, connections: usize) {
     world.with(peer, |swarm, now| {
