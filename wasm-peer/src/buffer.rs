@@ -1,4 +1,4 @@
-//! Bytes out of JavaScript's memory into ours, and no garbage left to pile up behind them.
+//! Bytes out of JavaScript's memory into ours and back, and no garbage left to pile up behind them.
 //!
 //! Every message and every slice of a file comes in an `ArrayBuffer` of its own. A garbage collector sees
 //! small objects and no hurry, and so a fast transfer leaves it behind by hundreds of megabytes. Two
@@ -15,6 +15,8 @@
 use std::cell::Cell;
 
 use js_sys::{Array, ArrayBuffer, Reflect, Uint8Array};
+use wasm_bindgen::JsValue;
+use web_sys::Blob;
 
 /// Bytes taken between two weights. Collecting costs a few milliseconds, as little is alive.
 const WEIGH_EVERY: u32 = 8 << 20;
@@ -29,9 +31,23 @@ thread_local! {
 /// Copies the bytes out of a buffer that nobody else needs.
 pub(crate) fn take(buffer: &ArrayBuffer) -> Vec<u8> {
     let bytes = Uint8Array::new(buffer).to_vec();
+    leave(buffer, bytes.len());
+    bytes
+}
+
+/// A blob of these bytes, which the browser keeps in memory.
+pub(crate) fn blob(bytes: &[u8]) -> Result<Blob, JsValue> {
+    let array = Uint8Array::from(bytes);
+    let blob = Blob::new_with_u8_array_sequence(&Array::of1(&array));
+    leave(&array.buffer(), bytes.len());
+    blob
+}
+
+/// Gives a buffer of so many bytes back.
+fn leave(buffer: &ArrayBuffer, length: usize) {
     // Before Chromium 114 and Firefox 122 it throws, and the collector has to do.
     let _ = buffer.transfer_with_length(0);
-    let taken = TAKEN.get().saturating_add(bytes.len() as u32);
+    let taken = TAKEN.get().saturating_add(length as u32);
     if taken < WEIGH_EVERY {
         TAKEN.set(taken);
     } else {
@@ -39,5 +55,4 @@ pub(crate) fn take(buffer: &ArrayBuffer) -> Vec<u8> {
         // Throws where addresses are short, and there the collector is in a hurry by itself.
         let _ = Reflect::construct(&buffer.constructor(), &Array::of1(&WEIGHT.into()));
     }
-    bytes
 }

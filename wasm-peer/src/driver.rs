@@ -10,6 +10,8 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
 
+use futures_channel::mpsc;
+use futures_util::StreamExt;
 use protocol::event::Event;
 use protocol::invite::{Invite, InviteError, InviteLink};
 use protocol::io::{
@@ -32,7 +34,7 @@ use crate::channel::{ChannelEvent, DataChannel};
 use crate::lane::{Lane, Told};
 use crate::signaling::Signaling;
 use crate::source::Reader;
-use crate::storage::Storage;
+use crate::storage::{Finished, Storage};
 use crate::wire::{self, Command, ConnectionReport, ToWindow, ToWorker};
 use crate::{clock, policy, profile, save, view};
 
@@ -90,6 +92,8 @@ struct Driver {
     lanes: BTreeMap<ConnectionId, Lane>,
     reader: Reader,
     storage: Storage,
+    /// Calls for blobs.
+    blobs: mpsc::UnboundedSender<(u32, Rc<Finished>)>,
     on_disk: bool,
     /// The files of our own shares, by their index in the manifest.
     sources: BTreeMap<ShareId, Vec<File>>,
@@ -212,7 +216,8 @@ impl Driver {
             signaling: None,
             lanes: BTreeMap::new(),
             on_disk: store.is_some(),
-            storage: Storage::new(store, reader.clone(), respond),
+            storage: Storage::new(store, reader.clone(), respond).await,
+            blobs: make_blobs(),
             reader,
             sources: BTreeMap::new(),
             received: BTreeMap::new(),
@@ -233,10 +238,12 @@ impl Driver {
         self.changed = true;
         match input {
             Input::Call { call, command } => {
-                let answer = self.handle_command(now, command);
+                let answer = self.handle_command(now, call, command);
                 // What the command brought about is done before the caller goes on.
                 self.drain(now);
-                reply(call, answer);
+                if let Some(answer) = answer.transpose() {
+                    reply(call, answer);
+                }
             }
             Input::Report { connection, report } => self.handle_report(now, connection, report),
             Input::Channel { connection, channel, event } => {
@@ -269,13 +276,20 @@ impl Driver {
         }
     }
 
-    fn handle_command(&mut self, now: Instant, command: Command) -> Result<JsValue, String> {
+    /// Gives the answer; none if it comes later.
+    fn handle_command(
+        &mut self,
+        now: Instant,
+        call: u32,
+        command: Command,
+    ) -> Result<Option<JsValue>, String> {
+        const DONE: Option<JsValue> = Some(JsValue::UNDEFINED);
         let done = |result: Result<(), protocol::swarm::NoSuchShare>| {
-            result.map(|()| JsValue::UNDEFINED).map_err(|error| error.to_string())
+            result.map(|()| DONE).map_err(|error| error.to_string())
         };
         match command {
             Command::Start { .. } => Err("it has started already".to_owned()),
-            Command::Share { files } => self.share(now, files).map(JsValue::from),
+            Command::Share { files } => self.share(now, files).map(|id| Some(id.into())),
             Command::Receive { share, directory } => {
                 let share = parse(&share)?;
                 let result = self.swarm.receive(now, share);
@@ -296,14 +310,14 @@ impl Driver {
             Command::Blob { share } => {
                 let finished = self.storage.finished(parse(&share)?);
                 let finished = finished.ok_or("the share is not complete yet")?;
-                let blob = save::saveable(&finished);
-                let blob = blob.map_err(|thrown| crate::error::message(&thrown))?;
-                Ok(wire::to_js(&blob))
+                let sent = self.blobs.unbounded_send((call, finished));
+                sent.expect("blobs are made as long as the worker runs");
+                Ok(None)
             }
             Command::Saved { share } => {
                 let received = self.received.entry(parse(&share)?).or_default();
                 (received.saved, received.error) = (true, None);
-                Ok(JsValue::UNDEFINED)
+                Ok(DONE)
             }
             Command::Select { share, selection } => {
                 done(self.swarm.select(now, parse(&share)?, policy::selection(&selection)))
@@ -322,14 +336,14 @@ impl Driver {
             }
             Command::SetPolicy(said) => {
                 self.swarm.set_policy(now, policy::policy(*said)?);
-                Ok(JsValue::UNDEFINED)
+                Ok(DONE)
             }
             Command::Leave => {
                 self.swarm.leave(now);
                 self.drain(now);
                 self.signaling = None;
                 self.lanes.clear();
-                Ok(JsValue::UNDEFINED)
+                Ok(DONE)
             }
         }
     }
@@ -742,6 +756,16 @@ fn channel_of(id: u16) -> Channel {
 
 fn parse(share: &str) -> Result<ShareId, String> {
     share.parse().map_err(|_| protocol::swarm::NoSuchShare.to_string())
+}
+
+/// Answers calls for blobs, one after the other: so several take no more memory than one.
+fn make_blobs() -> mpsc::UnboundedSender<(u32, Rc<Finished>)> {
+    let (calls, queue) = mpsc::unbounded::<(u32, Rc<Finished>)>();
+    spawn_local(queue.for_each(async |(call, finished)| {
+        let blob = save::saveable(&finished).await;
+        reply(call, blob.map(|blob| wire::to_js(&blob)).map_err(|e| crate::error::message(&e)));
+    }));
+    calls
 }
 
 fn reply(call: u32, answer: Result<JsValue, String>) {

@@ -10,6 +10,7 @@
 //!                                                    layout.rs   where their pieces lie
 //!                                                  source.rs     files that are shared
 //!                                                  save.rs       complete shares on their way out
+//!                                                    archive.rs  many files as one blob
 //! ```
 //!
 //! `RTCPeerConnection` exists only in windows; everything else lives in the worker, so that a transfer
@@ -22,6 +23,7 @@ pub mod driver;
 pub mod error;
 pub mod peer;
 
+mod archive;
 mod buffer;
 mod channel;
 mod clock;

@@ -125,11 +125,11 @@ impl Peer {
         self.0.call(Command::Unshare { share }).await.map(drop)
     }
 
-    /// A complete share as something to save: its file, or a ZIP of its files and directories. Nothing
-    /// is read or copied for it.
+    /// A complete share as something to save: its file, or a ZIP of its files and directories. Only
+    /// small files of a ZIP are read and copied for it.
     ///
     /// # Errors
-    /// An `Error` if the share is not complete.
+    /// An `Error` if the share is not complete, or gone.
     #[wasm_bindgen(unchecked_return_type = "SaveableBlob")]
     pub async fn blob(&self, share: String) -> Result<JsValue, JsValue> {
         self.0.call(Command::Blob { share }).await

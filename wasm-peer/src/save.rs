@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use js_sys::{Array, Uint8Array};
 use protocol::manifest::{Entry, EntryKind};
 use protocol::names::safe_component;
 use protocol::piece::FileIndex;
@@ -10,10 +9,10 @@ use serde::{Deserialize, Serialize};
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{
-    Blob, BlobPropertyBag, FileSystemDirectoryHandle, FileSystemFileHandle,
-    FileSystemWritableFileStream,
+    Blob, FileSystemDirectoryHandle, FileSystemFileHandle, FileSystemWritableFileStream,
 };
 
+use crate::archive::Archive;
 use crate::storage::Finished;
 use crate::zip::{Content, Member, ZipWriter};
 use crate::{error, opfs};
@@ -26,9 +25,9 @@ pub(crate) struct SaveableBlob {
     name: String,
 }
 
-/// One file as it is, anything else as a ZIP; empty directories only with all files. Made of slices:
-/// nothing is read.
-pub(crate) fn saveable(finished: &Finished) -> Result<SaveableBlob, JsValue> {
+/// One file as it is, anything else as a ZIP; empty directories only with all files. Nothing large is
+/// read.
+pub(crate) async fn saveable(finished: &Finished) -> Result<SaveableBlob, JsValue> {
     let manifest = &finished.manifest;
     let title = manifest.title();
     let title = safe_component(&title);
@@ -42,7 +41,18 @@ pub(crate) fn saveable(finished: &Finished) -> Result<SaveableBlob, JsValue> {
         let name = safe_component(name).into_owned();
         return Ok(SaveableBlob { blob: finished.file(file)?, name });
     }
-    let parts = Array::new();
+    let name = format!("{title}.zip");
+    if let Some(blob) = finished.archive.get() {
+        return Ok(SaveableBlob { blob: blob.clone(), name });
+    }
+    let blob = archive(finished).await?;
+    Ok(SaveableBlob { blob: finished.archive.get_or_init(|| blob).clone(), name })
+}
+
+/// A ZIP of the finished files.
+async fn archive(finished: &Finished) -> Result<Blob, JsValue> {
+    let manifest = &finished.manifest;
+    let mut archive = Archive::new(finished);
     let mut zip = ZipWriter::default();
     let mut taken = BTreeSet::new();
     let mut files = manifest.files();
@@ -51,7 +61,7 @@ pub(crate) fn saveable(finished: &Finished) -> Result<SaveableBlob, JsValue> {
         let path = safe_path(entry);
         let mut numbers = (0..).map(|i| numbered(&path, i));
         let path = numbers.find(|path| !taken.contains(path)).unwrap_or_default();
-        let (content, bytes) = match entry.kind {
+        let (content, file) = match entry.kind {
             EntryKind::Directory if !finished.is_whole() => continue,
             EntryKind::Directory => (Content::Directory, None),
             EntryKind::File { size } => {
@@ -60,21 +70,21 @@ pub(crate) fn saveable(finished: &Finished) -> Result<SaveableBlob, JsValue> {
                 if !finished.files.contains(&file) {
                     continue;
                 }
-                (Content::File { size, crc32: finished.crc32(file) }, Some(finished.file(file)?))
+                (Content::File { size, crc32: finished.crc32(file) }, Some(file))
             }
         };
-        let header = zip.member(&Member { path: &path, content, modified_ms: entry.modified_ms });
+        archive.bytes(&zip.member(&Member {
+            path: &path,
+            content,
+            modified_ms: entry.modified_ms,
+        }));
         taken.insert(path);
-        parts.push(&Uint8Array::from(header.as_slice()));
-        if let Some(bytes) = bytes {
-            parts.push(&bytes);
+        if let Some(file) = file {
+            archive.file(file).await?;
         }
     }
-    parts.push(&Uint8Array::from(zip.finish().as_slice()));
-    let options = BlobPropertyBag::new();
-    options.set_type("application/zip");
-    let blob = Blob::new_with_blob_sequence_and_options(&parts, &options)?;
-    Ok(SaveableBlob { blob, name: format!("{title}.zip") })
+    archive.bytes(&zip.finish());
+    archive.finish("application/zip").await
 }
 
 /// What was written into a picked directory so far.

@@ -6,6 +6,7 @@
 //!                             those that were wanted later (layout.rs)
 //! <store>/<share>/hashes      hash batches     (journal.rs)
 //! <store>/<share>/journal     committed pieces (journal.rs)
+//! <store>/archives            what saving puts together (archive.rs)
 //! ```
 //!
 //! A commit makes the payload durable before it adds to the journal, so that after a crash at any
@@ -17,14 +18,14 @@
 //! Each share has a task that carries out its requests in order. Files that *we* share are
 //! [`crate::source`]'s, saving is [`crate::save`]'s.
 
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::sync::Arc;
 
 use futures_channel::mpsc;
 use futures_util::StreamExt;
-use js_sys::{Array, Uint8Array};
+use js_sys::Array;
 use protocol::bitfield::Bitfield;
 use protocol::io::{Kept, StorageError, StorageRequest, StorageResponse};
 use protocol::manifest::{HashBatch, Manifest, ShareId, SignedManifest};
@@ -33,11 +34,12 @@ use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::spawn_local;
 use web_sys::{Blob, BlobPropertyBag, FileSystemDirectoryHandle};
 
+use crate::archive::Scratch;
 use crate::layout::{Layout, MAX_PARTS, Slice};
 use crate::opfs::{self, SyncFile};
 use crate::profile::Store;
 use crate::source::{Reader, Respond};
-use crate::{error, journal, source};
+use crate::{buffer, error, journal, source};
 
 const MANIFEST: &str = "manifest";
 const PAYLOAD: &str = "payload";
@@ -60,6 +62,10 @@ pub(crate) struct Finished {
     layout: Layout,
     parts: Vec<Blob>,
     crcs: Vec<u32>,
+    /// Where archives of them are made; in memory without.
+    pub(crate) scratch: Option<Rc<Scratch>>,
+    /// All of them as one archive, once somebody wanted to have that.
+    pub(crate) archive: OnceCell<Blob>,
 }
 
 impl Finished {
@@ -70,18 +76,12 @@ impl Finished {
 
     /// A finished file; nothing is read.
     pub(crate) fn file(&self, file: FileIndex) -> Result<Blob, JsValue> {
-        let geometry = self.manifest.geometry();
-        let slices = self.layout.file(geometry, file).unwrap_or_default();
-        let slice = |it: &Slice| match self.parts.get(it.part) {
-            Some(part) => source::slice(part, it.offset, it.length),
-            None => Err(error::to_js("a part of the share is gone")),
-        };
-        match slices.as_slice() {
-            [one] => slice(one),
+        match self.slices(file)?.as_slice() {
+            &[one] => self.slice(one),
             several => {
                 let parts = Array::new();
-                for it in several {
-                    let blob = slice(it)?;
+                for &it in several {
+                    let blob = self.slice(it)?;
                     parts.push(&blob);
                 }
                 // Without a type Chromium would save a file of no bytes as a text, with `.txt` behind its name.
@@ -92,15 +92,35 @@ impl Finished {
         }
     }
 
+    /// Where a finished file lies.
+    pub(crate) fn slices(&self, file: FileIndex) -> Result<Vec<Slice>, JsValue> {
+        self.layout.file(self.manifest.geometry(), file).ok_or_else(gone)
+    }
+
+    /// What lies there; nothing is read.
+    pub(crate) fn slice(&self, it: Slice) -> Result<Blob, JsValue> {
+        source::slice(self.parts.get(it.part).ok_or_else(gone)?, it.offset, it.length)
+    }
+
+    /// The bytes that lie there.
+    pub(crate) async fn read(&self, it: Slice) -> Result<Vec<u8>, JsValue> {
+        opfs::bytes(&self.slice(it)?).await
+    }
+
     /// The CRC-32 of a finished file, from those of its pieces.
     pub(crate) fn crc32(&self, file: FileIndex) -> u32 {
         crc32(self.manifest.geometry(), file, &self.crcs)
     }
 }
 
+fn gone() -> JsValue {
+    error::to_js("a part of the share is gone")
+}
+
 struct Shared {
     /// Where shares are kept; in memory without.
     store: Option<Store>,
+    scratch: Option<Rc<Scratch>>,
     respond: Respond,
     reader: Reader,
     finished: RefCell<BTreeMap<ShareId, Rc<Finished>>>,
@@ -141,8 +161,12 @@ struct Log {
 }
 
 impl Storage {
-    pub(crate) fn new(store: Option<Store>, reader: Reader, respond: Respond) -> Self {
-        let shared = Shared { store, respond, reader, finished: RefCell::default() };
+    pub(crate) async fn new(store: Option<Store>, reader: Reader, respond: Respond) -> Self {
+        let scratch = match &store {
+            Some(store) => Scratch::new(&store.directory).await.ok().map(Rc::new),
+            None => None,
+        };
+        let shared = Shared { store, scratch, respond, reader, finished: RefCell::default() };
         Self { shared: Rc::new(shared), tasks: BTreeMap::new() }
     }
 
@@ -198,7 +222,7 @@ impl Shared {
                     let result = match opened {
                         Ok((opened, kept)) => {
                             if !opened.finished.is_empty() {
-                                self.finished.borrow_mut().insert(share, opened.told());
+                                self.finished.borrow_mut().insert(share, self.told(&opened));
                             }
                             open = Some(opened);
                             Ok(kept)
@@ -221,7 +245,7 @@ impl Shared {
                 }
                 StorageRequest::Finish { files, .. } => {
                     let result = match open.as_mut().ok_or_else(not_open) {
-                        Ok(it) => it.finish(&files).await.map(|()| it.told()),
+                        Ok(it) => it.finish(&files).await.map(|()| self.told(it)),
                         Err(error) => Err(error),
                     };
                     if let Ok(finished) = &result {
@@ -243,6 +267,19 @@ impl Shared {
             };
             (self.respond)(response);
         }
+    }
+
+    /// What is finished so far of a share.
+    fn told(&self, open: &OpenShare) -> Rc<Finished> {
+        Rc::new(Finished {
+            manifest: open.manifest.clone(),
+            files: open.finished.clone(),
+            layout: open.layout.clone(),
+            parts: open.closed.clone(),
+            crcs: open.crcs.clone(),
+            scratch: self.scratch.clone(),
+            archive: OnceCell::new(),
+        })
     }
 }
 
@@ -412,9 +449,7 @@ impl OpenShare {
                 self.layout.put(piece, part);
             }
             Medium::Memory(pieces) => {
-                let parts = Array::of1(&Uint8Array::from(bytes));
-                let blob = Blob::new_with_u8_array_sequence(&parts)
-                    .map_err(|thrown| error::storage(&thrown))?;
+                let blob = buffer::blob(bytes).map_err(|thrown| error::storage(&thrown))?;
                 pieces.insert(piece, blob);
             }
         }
@@ -513,17 +548,6 @@ impl OpenShare {
         }
         self.finished.extend(files);
         Ok(())
-    }
-
-    /// What is finished so far.
-    fn told(&self) -> Rc<Finished> {
-        Rc::new(Finished {
-            manifest: self.manifest.clone(),
-            files: self.finished.clone(),
-            layout: self.layout.clone(),
-            parts: self.closed.clone(),
-            crcs: self.crcs.clone(),
-        })
     }
 }
 
