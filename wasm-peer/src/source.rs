@@ -1,11 +1,13 @@
-//! Reads from files that people picked, and from blobs in general: `File.slice`, a few at a time.
+//! Reads from files that people picked, and from blobs in general: `File.slice`, a few at a time. Small
+//! reads that wait together are done as one.
 
 use std::rc::Rc;
 
 use futures_channel::mpsc;
-use futures_util::StreamExt;
+use futures_util::{StreamExt, stream};
+use js_sys::Array;
 use protocol::io::{ReadId, StorageError, StorageResponse};
-use wasm_bindgen::JsValue;
+use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::spawn_local;
 use web_sys::Blob;
 
@@ -14,6 +16,12 @@ use crate::{error, opfs};
 /// Reads under way at once. One at a time leaves the disk idle between them; more than a few gain
 /// nothing.
 const READS_AT_ONCE: usize = 4;
+/// Reads looked at together.
+const READS_TAKEN: usize = 256;
+
+/// What small reads are joined up to. To a browser a read is messages between processes and a pipe: of
+/// many files in one blob Chromium reads twice as many in the same time.
+const JOINED_BYTES: u64 = 256 << 10;
 
 /// Where answers of the storage go.
 pub(crate) type Respond = Rc<dyn Fn(StorageResponse)>;
@@ -32,14 +40,22 @@ struct Read {
     length: u32,
 }
 
+impl Read {
+    fn end(&self) -> u64 {
+        self.offset + u64::from(self.length)
+    }
+}
+
 impl Reader {
     pub(crate) fn new(respond: Respond) -> Self {
         let (reads, queue) = mpsc::unbounded::<Read>();
-        spawn_local(queue.for_each_concurrent(READS_AT_ONCE, move |read| {
+        let jobs = queue.ready_chunks(READS_TAKEN).map(|reads| stream::iter(join(reads))).flatten();
+        spawn_local(jobs.for_each_concurrent(READS_AT_ONCE, move |reads| {
             let respond = respond.clone();
             async move {
-                let result = read_slice(&read).await;
-                respond(StorageResponse::Read { read: read.read, result });
+                for (read, result) in carry_out(reads).await {
+                    respond(StorageResponse::Read { read, result });
+                }
             }
         }));
         Self { reads }
@@ -52,17 +68,70 @@ impl Reader {
     }
 }
 
-async fn read_slice(read: &Read) -> Result<Vec<u8>, StorageError> {
-    let all = read.offset == 0 && read.blob.size() == f64::from(read.length);
-    // A slice is a blob of its own to the browser: of small files, Chromium reads whole ones three times
-    // as fast.
-    let slice = if all {
-        read.blob.clone()
-    } else {
-        slice(&read.blob, read.offset, u64::from(read.length)).map_err(|e| source(&e))?
+/// Puts reads together, those that wait next to each other.
+fn join(reads: Vec<Read>) -> Vec<Vec<Read>> {
+    let mut jobs: Vec<Vec<Read>> = Vec::new();
+    let mut bytes = 0;
+    for read in reads {
+        bytes += u64::from(read.length);
+        match jobs.last_mut() {
+            Some(job) if bytes <= JOINED_BYTES => job.push(read),
+            _ => {
+                bytes = u64::from(read.length);
+                jobs.push(vec![read]);
+            }
+        }
+    }
+    jobs
+}
+
+async fn carry_out(reads: Vec<Read>) -> Vec<(ReadId, Result<Vec<u8>, StorageError>)> {
+    if let Ok(found) = read_joined(&reads).await {
+        return reads.iter().map(|it| it.read).zip(found.into_iter().map(Ok)).collect();
+    }
+    // Which of them is it?
+    let mut results = Vec::with_capacity(reads.len());
+    for it in &reads {
+        let found = read_joined(std::slice::from_ref(it)).await;
+        results.push((it.read, found.map(|mut found| found.pop().unwrap_or_default())));
+    }
+    results
+}
+
+/// Reads all, or fails as a whole.
+async fn read_joined(reads: &[Read]) -> Result<Vec<Vec<u8>>, StorageError> {
+    let blobs = Array::new();
+    for run in reads.chunk_by(|a, b| a.blob == b.blob && a.end() == b.offset) {
+        let (start, end) = (run[0].offset, run[run.len() - 1].end());
+        let blob = &run[0].blob;
+        let all = start == 0 && blob.size() == end as f64;
+        // A slice is a blob of its own to the browser: of small files, Chromium reads whole ones three
+        // times as fast.
+        let part = if all {
+            blob.clone()
+        } else {
+            slice(blob, start, end - start).map_err(|e| source(&e))?
+        };
+        blobs.push(&part);
+    }
+    let blob = match blobs.length() {
+        1 => blobs.get(0).unchecked_into(),
+        _ => Blob::new_with_blob_sequence(&blobs).map_err(|e| source(&e))?,
     };
-    let bytes = opfs::bytes(&slice).await.map_err(|thrown| source(&thrown))?;
-    if bytes.len() == read.length as usize { Ok(bytes) } else { Err(StorageError::Changed) }
+    let bytes = opfs::bytes(&blob).await.map_err(|thrown| source(&thrown))?;
+    if bytes.len() as u64 != reads.iter().map(|it| u64::from(it.length)).sum::<u64>() {
+        return Err(StorageError::Changed);
+    }
+    if reads.len() == 1 {
+        return Ok(vec![bytes]);
+    }
+    let mut rest = bytes.as_slice();
+    let mut take = |length: u32| {
+        let (taken, after) = rest.split_at(length as usize);
+        rest = after;
+        taken.to_vec()
+    };
+    Ok(reads.iter().map(|it| take(it.length)).collect())
 }
 
 /// The type of all blobs that are saved as files: their names say what they are.
