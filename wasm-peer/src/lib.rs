@@ -8,6 +8,7 @@
 //!     forward.rs   channels that stay              signaling.rs  WebSocket
 //!                                                  storage.rs    received shares on disk
 //!                                                    layout.rs   where their pieces lie
+//!                                                    payload.rs  the file they are written to
 //!                                                  source.rs     files that are shared
 //!                                                  save.rs       complete shares on their way out
 //!                                                    archive.rs  many files as one blob
@@ -33,6 +34,7 @@ mod journal;
 mod lane;
 mod layout;
 mod opfs;
+mod payload;
 mod policy;
 mod profile;
 mod save;

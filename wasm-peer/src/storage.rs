@@ -37,6 +37,7 @@ use web_sys::{Blob, BlobPropertyBag, FileSystemDirectoryHandle};
 use crate::archive::Scratch;
 use crate::layout::{Layout, MAX_PARTS, Slice};
 use crate::opfs::{self, SyncFile};
+use crate::payload::Payload;
 use crate::profile::Store;
 use crate::source::{Reader, Respond};
 use crate::{buffer, error, journal, source};
@@ -147,7 +148,7 @@ enum Medium {
 struct Disk {
     directory: FileSystemDirectoryHandle,
     /// The last part, if it is open.
-    payload: Option<SyncFile>,
+    payload: Option<Payload>,
     hashes: Log,
     journal: Log,
     /// Records of room that was made, to be written before the pieces that are there.
@@ -319,8 +320,8 @@ impl OpenShare {
         let hashes_length;
         (kept.batches, hashes_length) = journal::read_batches(&hashes);
         this.recall(&journal);
-        let payload = this.open_parts(&directory).await?;
-        this.check(payload.as_ref()).await;
+        let mut payload = this.open_parts(&directory).await?;
+        this.check(payload.as_mut()).await;
         for piece in this.layout.pieces() {
             kept.pieces.insert(piece);
         }
@@ -362,13 +363,13 @@ impl OpenShare {
     async fn open_parts(
         &mut self,
         directory: &FileSystemDirectoryHandle,
-    ) -> Result<Option<SyncFile>, StorageError> {
+    ) -> Result<Option<Payload>, StorageError> {
         let thrown = |thrown: JsValue| error::storage(&thrown);
         for part in 0..self.layout.parts() {
             let is_last = part + 1 == self.layout.parts();
             if is_last && !self.layout.files(part).any(|file| self.finished.contains(&file)) {
                 let payload = SyncFile::open(directory, &payload_name(part)).await;
-                let payload = payload.map_err(thrown)?;
+                let payload = Payload::new(payload.map_err(thrown)?);
                 payload.set_length(self.layout.length(part))?;
                 return Ok(Some(payload));
             }
@@ -379,7 +380,7 @@ impl OpenShare {
 
     /// Forgets pieces that are not what was committed, and with them the finished files they are of.
     /// What a finished file holds was compared when it was written; here its length is.
-    async fn check(&mut self, payload: Option<&SyncFile>) {
+    async fn check(&mut self, mut payload: Option<&mut Payload>) {
         let geometry = self.manifest.geometry().clone();
         let pieces: Vec<PieceIndex> = self.layout.pieces().collect();
         for piece in pieces {
@@ -391,7 +392,7 @@ impl OpenShare {
                     .get(place.part)
                     .is_some_and(|part| part.size() as u64 >= place.offset + place.length),
                 Some(place) => {
-                    let bytes = match (self.closed.get(place.part), payload) {
+                    let bytes = match (self.closed.get(place.part), payload.as_deref_mut()) {
                         (Some(part), _) => read_slice(part, place).await.ok(),
                         (None, Some(payload)) => {
                             payload.read(place.offset, place.length as u32).ok()
@@ -422,7 +423,7 @@ impl OpenShare {
             return Ok(Bytes::In(blob.clone(), 0));
         }
         let place = self.layout.place(geometry, piece).ok_or_else(not_open)?;
-        match (self.closed.get(place.part), &self.medium) {
+        match (self.closed.get(place.part), &mut self.medium) {
             (Some(part), _) => Ok(Bytes::In(part.clone(), place.offset)),
             (None, Medium::Disk(Disk { payload: Some(payload), .. })) => {
                 payload.read(place.offset, span.length).map(Bytes::Here)
@@ -442,7 +443,7 @@ impl OpenShare {
         }
         match &mut self.medium {
             Medium::Disk(disk) => {
-                let payload = disk.payload.as_ref().ok_or_else(not_open)?;
+                let payload = disk.payload.as_mut().ok_or_else(not_open)?;
                 let part = self.closed.len();
                 let start = self.layout.start(part, span.file).ok_or_else(not_open)?;
                 payload.write(start + span.file_offset, bytes)?;
@@ -469,7 +470,8 @@ impl OpenShare {
                 return Err(StorageError::Other(reason));
             }
             let payload = SyncFile::open(&disk.directory, &payload_name(part)).await;
-            disk.payload = Some(payload.map_err(|thrown| error::storage(&thrown))?);
+            let payload = payload.map_err(|thrown| error::storage(&thrown))?;
+            disk.payload = Some(Payload::new(payload));
         }
         let geometry = self.manifest.geometry();
         let before = self.layout.length(part);
@@ -487,7 +489,7 @@ impl OpenShare {
 
     fn commit(&mut self, pieces: &[PieceIndex], batches: &[HashBatch]) -> Result<(), StorageError> {
         let Medium::Disk(disk) = &mut self.medium else { return Ok(()) };
-        if let Some(payload) = &disk.payload {
+        if let Some(payload) = &mut disk.payload {
             payload.flush()?;
         }
         // Proofs first: a journaled piece without one would have to be fetched again.
@@ -519,8 +521,8 @@ impl OpenShare {
                 Some(Blob::new_with_blob_sequence(&blobs).map_err(|e| error::storage(&e))?)
             }
             Medium::Disk(disk) => {
-                let payload = disk.payload.take();
-                if let Some(payload) = &payload {
+                let mut payload = disk.payload.take();
+                if let Some(payload) = &mut payload {
                     payload.flush()?;
                 }
                 let mut records = std::mem::take(&mut disk.rooms);
