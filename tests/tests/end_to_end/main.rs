@@ -2,6 +2,7 @@
 //! so that its tests can take turns; one module for each thing to be shown, each of which says at its
 //! top what that is.
 
+mod choice;
 mod command;
 mod early;
 mod folders;
