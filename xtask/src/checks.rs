@@ -23,6 +23,10 @@ const HOST: [&str; 3] = ["--workspace", "--exclude", "wasm-peer"];
 /// The simulation as a tool. Not among [`HOST`]: the products are built without it.
 const SIMULATOR: [&str; 6] = ["-p", "protocol", "--features", "simulation", "--bin", "simulate"];
 
+/// What of the module needs no browser: formats, layouts, names. Not among [`HOST`], which would then
+/// build its workers for a machine that cannot run them.
+const MODULE: [&str; 3] = ["-p", "wasm-peer", "--lib"];
+
 /// Which tests to run.
 pub(crate) struct Selection {
     /// Only tests whose name contains this; then the static checks are left out.
@@ -87,6 +91,9 @@ pub(crate) fn test(workspace: &Workspace, selection: &Selection) -> Result {
     let mut cargo = workspace.cargo();
     cargo.args(["test", "--release"]).args(SIMULATOR);
     report.harness("tests of the simulator", cargo.args(&selection.filter));
+    let mut cargo = workspace.cargo();
+    cargo.args(["test", "--release"]).args(MODULE);
+    report.harness("tests of the module", cargo.args(&selection.filter));
     report.close()
 }
 
