@@ -136,7 +136,10 @@ impl Swarm {
         let wanted = if self.members.len() <= limit {
             free
         } else {
-            free.min(self.dial_target().saturating_sub(self.dialled()))
+            // Whoever is dialled by few dials more: with few neighbours it would be slow to receive. A
+            // quarter of the limit stays free for newcomers.
+            let own = self.dial_target().saturating_sub(self.dialled());
+            free.min(own.max((limit * 3 / 4).saturating_sub(self.connected())))
         };
         if wanted == 0 {
             return;
