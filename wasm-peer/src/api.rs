@@ -320,6 +320,8 @@ pub struct ShareInfo {
     pub full_holders: u32,
     /// Connected peers that say they have it all, verified and in place.
     pub receivers: u32,
+    /// While it is being received: bytes that are missing here and that nobody connected has.
+    pub nowhere: u64,
     /// Whole copies in the room, and a part of one more, as far as is known here.
     pub copies: f64,
     /// Whether the connected peers, and this one, have every piece between them without the origin.

@@ -90,6 +90,7 @@ pub(crate) fn share(
         holders: count(view.holders),
         full_holders: count(view.full_holders),
         receivers: count(view.receivers),
+        nowhere: view.nowhere.bytes,
         copies: copies.as_ref().map_or(0.0, |copies| copies.in_room),
         origin_may_leave: copies.is_some_and(|copies| copies.origin_may_leave),
         sources: view

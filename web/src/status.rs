@@ -46,12 +46,13 @@ pub(crate) fn figures(share: &ShareInfo) -> Vec<String> {
         }
         ShareState::Receiving if let Some(waiting) = share.waiting => {
             let hint = match waiting {
-                Waiting::Source => text.waiting_source_hint,
-                Waiting::Silence => text.waiting_silence_hint,
-                Waiting::Paused => text.paused_hint,
-                Waiting::ServiceOff => text.receiving_off_hint,
+                Waiting::Source if share.nowhere > 0 => (text.nobody_has)(&size(share.nowhere)),
+                Waiting::Source => text.waiting_source_hint.to_owned(),
+                Waiting::Silence => text.waiting_silence_hint.to_owned(),
+                Waiting::Paused => text.paused_hint.to_owned(),
+                Waiting::ServiceOff => text.receiving_off_hint.to_owned(),
             };
-            vec![part(share), hint.to_owned()]
+            vec![part(share), hint]
         }
         ShareState::Receiving => {
             let mut figures = vec![part(share)];

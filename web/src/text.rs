@@ -116,6 +116,7 @@ pub struct Catalogue {
     pub from_peers: fn(usize) -> String,
     pub waiting_source: &'static str,
     pub waiting_source_hint: &'static str,
+    pub nobody_has: fn(&str) -> String,
     pub waiting_silence: &'static str,
     pub waiting_silence_hint: &'static str,
     pub paused: &'static str,
@@ -297,6 +298,9 @@ pub static ENGLISH: Catalogue = Catalogue {
     from_peers: |n| format!("from {}", plural(n, "1 peer", "peers")),
     waiting_source: "Waiting for someone who has it",
     waiting_source_hint: "It goes on as soon as they are back.",
+    nobody_has: |missing| {
+        format!("Nobody here has the last {missing}. It goes on as soon as someone does.")
+    },
     waiting_silence: "Waiting for an answer",
     waiting_silence_hint: "The connection may have broken; it is revived or given up by itself.",
     paused: "Paused",

@@ -51,8 +51,8 @@ pub(crate) enum Wait {
     Receivers,
     /// Something to be shared.
     Share,
-    /// Pieces that those who are connected do not have, or do not send.
-    Missing(Waiting),
+    /// What receiving waits for, and how many bytes nobody has who is connected.
+    Receiving { waiting: Waiting, nowhere: u64 },
 }
 
 /// A file of a finished share.
@@ -182,20 +182,30 @@ impl Output {
         }
         self.waiting = wait;
         let Some(wait) = wait else { return };
+        let mut event = json!({ "event": "waiting" });
         let (word, sentence) = match wait {
-            Wait::Receivers => ("receivers", "Waiting for somebody to receive."),
-            Wait::Share => ("share", "Waiting for something to be shared in the room."),
-            Wait::Missing(Waiting::Source) => {
-                ("source", "Nobody here has what is missing. Waiting for somebody who has it.")
+            Wait::Receivers => ("receivers", "Waiting for somebody to receive.".to_owned()),
+            Wait::Share => ("share", "Waiting for something to be shared in the room.".to_owned()),
+            Wait::Receiving { waiting: Waiting::Source, nowhere } => {
+                event["missing"] = json!(nowhere);
+                let missing = match nowhere {
+                    0 => "what is missing".to_owned(),
+                    bytes => format!("the last {}", size(bytes)),
+                };
+                ("source", format!("Nobody here has {missing}. Waiting for somebody who has it."))
             }
-            Wait::Missing(Waiting::Silence) => {
-                ("silence", "What was asked for does not come. Waiting, and asking again.")
+            Wait::Receiving { waiting: Waiting::Silence, .. } => {
+                let sentence = "What was asked for does not come. Waiting, and asking again.";
+                ("silence", sentence.to_owned())
             }
-            Wait::Missing(Waiting::Paused) => ("paused", "Paused."),
-            Wait::Missing(Waiting::ServiceOff) => ("service", "Receiving is switched off."),
+            Wait::Receiving { waiting: Waiting::Paused, .. } => ("paused", "Paused.".to_owned()),
+            Wait::Receiving { waiting: Waiting::ServiceOff, .. } => {
+                ("service", "Receiving is switched off.".to_owned())
+            }
         };
-        self.event(&json!({ "event": "waiting", "for": word }));
-        self.line(sentence);
+        event["for"] = json!(word);
+        self.event(&event);
+        self.line(&sentence);
     }
 
     /// How far receiving is.

@@ -153,7 +153,7 @@ fn show(room: &Room, shares: &Shares, output: &mut Output) {
         progress.uploaded += view.uploaded;
         progress.rate += view.rate;
         if let ShareState::Receiving { waiting: Some(waiting) } = view.state {
-            wait = Some(Wait::Missing(waiting));
+            wait = Some(Wait::Receiving { waiting, nowhere: view.nowhere.bytes });
         }
     }
     output.waiting(wait);
