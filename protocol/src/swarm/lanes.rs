@@ -31,7 +31,9 @@ const TOGETHER_BUFFERS: u64 = 6;
 const STEPS: [usize; 3] = [1, 4, 8];
 /// How often it is looked at what the lanes bring.
 const REVIEW: Duration = Duration::from_secs(1);
-/// How many reviews new lanes have to come about, before one that counts.
+/// How many reviews new lanes have to come about: where packets are lost, a handshake takes seconds.
+const PATIENCE: u32 = 5;
+/// How many reviews they have to get going once they are up, before one that counts.
 const SETTLING: u32 = 1;
 /// More lanes are kept if that much more arrives.
 const PAYS: f64 = 1.1;
@@ -60,7 +62,8 @@ struct Trial {
     /// How many it had, and bytes per second that arrived with them, from everybody.
     before: usize,
     rate: f64,
-    /// Reviews until the one that counts.
+    /// Reviews that are waited for the lanes to be up, and then until the one that counts.
+    patience: u32,
     settling: u32,
 }
 
@@ -213,7 +216,14 @@ impl Swarm {
 
     /// Ends a trial whose time has come: keeps what paid, takes back what did not.
     fn judge(&mut self, rate: f64) {
+        let Some(peer) = self.extras.trial.as_ref().map(|trial| trial.peer) else { return };
+        let wanted = self.members.get(&peer).map_or(0, |member| member.extra.wanted);
+        let are_up = self.confirmed_to(peer) >= wanted;
         let Some(trial) = &mut self.extras.trial else { return };
+        if !are_up && trial.patience > 0 {
+            trial.patience -= 1;
+            return;
+        }
         if trial.settling > 0 {
             trial.settling -= 1;
             return;
@@ -296,7 +306,8 @@ impl Swarm {
         let Some((_, peer, next)) = candidate else { return };
         let Some(member) = self.members.get_mut(&peer) else { return };
         let before = std::mem::replace(&mut member.extra.wanted, next);
-        self.extras.trial = Some(Trial { peer, before, rate, settling: SETTLING });
+        self.extras.trial =
+            Some(Trial { peer, before, rate, patience: PATIENCE, settling: SETTLING });
     }
 
     fn open_wanted(&mut self) {
