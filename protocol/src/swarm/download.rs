@@ -275,13 +275,13 @@ impl Swarm {
         let Some(len) = self.unwritten.remove(&(id, piece)) else { return };
         self.unwritten_bytes -= len;
         self.may_ask = true;
-        if let Err(error) = result {
-            return self.fail_share(id, error.into());
-        }
         let Some(share) = self.shelf.get_mut(&id) else { return };
         let Some(download) = share.download() else { return };
         if !download.verified.contains(piece) {
             return; // of an earlier attempt to receive the share
+        }
+        if let Err(error) = result {
+            return self.fail_share(id, error.into());
         }
         download.written.push(piece);
         download.written_bytes += len;
