@@ -35,6 +35,10 @@ pub enum ClientMessage {
         version: u16,
         /// The room, as derived from the invite.
         room: RoomId,
+        /// Who the client was before its connection broke: it gets the same id again if the token holds,
+        /// and another one if not.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        resume: Option<Resume>,
     },
     /// Pass a sealed envelope on to another member.
     Signal {
@@ -60,6 +64,8 @@ pub enum ServerMessage {
         members: Vec<PeerId>,
         /// STUN and TURN servers to use; often none.
         ice_servers: Vec<IceServer>,
+        /// What brings this id back after the connection broke.
+        token: ResumeToken,
     },
     /// Somebody came in. Said only while they and all others are at most [`MAX_MEMBERS_TOLD`] + 1.
     PeerJoined {
@@ -125,6 +131,15 @@ impl ErrorCode {
     }
 }
 
+/// A stay in a room that a client wants to go on with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Resume {
+    /// The id of that stay.
+    pub peer: PeerId,
+    /// What the server gave with it.
+    pub token: ResumeToken,
+}
+
 /// A STUN or TURN server, in the shape of `RTCIceServer` (webrtc-pc).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct IceServer {
@@ -147,6 +162,11 @@ pub struct RoomId(pub [u8; 16]);
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct PeerId(pub u64);
+
+/// What proves to the server that an id was given to this client: 16 bytes, in JSON as base64url.
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct ResumeToken(pub [u8; 16]);
 
 /// A sealed envelope as it travels: opaque bytes, at most [`MAX_ENVELOPE_BYTES`], in JSON as base64url.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -192,6 +212,19 @@ impl FromStr for RoomId {
     }
 }
 
+impl FromStr for ResumeToken {
+    type Err = ParseError;
+
+    fn from_str(text: &str) -> Result<Self, ParseError> {
+        BASE64URL_NOPAD
+            .decode(text.as_bytes())
+            .ok()
+            .and_then(|bytes| bytes.try_into().ok())
+            .map(Self)
+            .ok_or(ParseError::Malformed("resume token"))
+    }
+}
+
 impl FromStr for PeerId {
     type Err = ParseError;
 
@@ -234,6 +267,19 @@ impl fmt::Display for Envelope {
     }
 }
 
+impl fmt::Display for ResumeToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&BASE64URL_NOPAD.encode(&self.0))
+    }
+}
+
+// A secret between client and server.
+impl fmt::Debug for ResumeToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ResumeToken(…)")
+    }
+}
+
 impl fmt::Debug for RoomId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "RoomId({self})")
@@ -271,7 +317,7 @@ macro_rules! serde_as_text {
     )*};
 }
 
-serde_as_text!(RoomId, PeerId, Envelope);
+serde_as_text!(RoomId, PeerId, ResumeToken, Envelope);
 
 #[cfg(test)]
 mod tests {
@@ -282,8 +328,14 @@ mod tests {
         let join = r#"{"type":"join","version":1,"room":"AAECAwQFBgcICQoLDA0ODw"}"#;
         let message: ClientMessage = serde_json::from_str(join).unwrap();
         let room = RoomId(std::array::from_fn(|i| i as u8));
-        assert_eq!(message, ClientMessage::Join { version: 1, room });
+        assert_eq!(message, ClientMessage::Join { version: 1, room, resume: None });
         assert_eq!(serde_json::to_string(&message).unwrap(), join);
+
+        let again = r#"{"type":"join","version":1,"room":"AAECAwQFBgcICQoLDA0ODw","resume":{"peer":"00000000000000ff","token":"AAECAwQFBgcICQoLDA0ODw"}}"#;
+        let message: ClientMessage = serde_json::from_str(again).unwrap();
+        let resume = Some(Resume { peer: PeerId(255), token: ResumeToken(room.0) });
+        assert_eq!(message, ClientMessage::Join { version: 1, room, resume });
+        assert_eq!(serde_json::to_string(&message).unwrap(), again);
 
         let signal = r#"{"type":"signal","from":"00000000000000ff","envelope":"AQID"}"#;
         let message: ServerMessage = serde_json::from_str(signal).unwrap();

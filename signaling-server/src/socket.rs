@@ -8,7 +8,7 @@ use std::net::IpAddr;
 
 use futures_util::{SinkExt, StreamExt};
 use protocol::signaling::{
-    ClientMessage, ErrorCode, MAX_CLIENT_MESSAGE_BYTES, SIGNALING_VERSION, ServerMessage,
+    ClientMessage, ErrorCode, MAX_CLIENT_MESSAGE_BYTES, ResumeToken, SIGNALING_VERSION, ServerMessage,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -69,7 +69,7 @@ async fn serve(shared: &Shared, socket: &mut Socket) -> Result<std::convert::Inf
             first.map_err(|_| End::Refused(ErrorCode::BadMessage, "no join in time"))??
         }
     };
-    let ClientMessage::Join { version, room } = first else {
+    let ClientMessage::Join { version, room, .. } = first else {
         return Err(End::Refused(ErrorCode::BadMessage, "the first message must be join"));
     };
     if version != SIGNALING_VERSION {
@@ -84,7 +84,9 @@ async fn serve(shared: &Shared, socket: &mut Socket) -> Result<std::convert::Inf
     tracing::debug!(peer = %membership.peer(), members = members.len(), "joined");
 
     let ice_servers = shared.options.ice_servers.mint();
-    let joined = ServerMessage::Joined { peer: membership.peer(), members, ice_servers };
+    // Of no use yet: whoever comes back gets another id.
+    let token = ResumeToken(rand::random());
+    let joined = ServerMessage::Joined { peer: membership.peer(), members, ice_servers, token };
     send(shared, socket, &outbox, Message::Text(encode(&joined))).await?;
     converse(shared, socket, &outbox, &mut allowance, &membership).await
 }

@@ -4,11 +4,13 @@ use std::collections::BTreeMap;
 
 use super::{Happening, World};
 use crate::io::*;
-use crate::signaling::{ClientMessage, MAX_MEMBERS_TOLD, PeerId, ServerMessage};
+use crate::signaling::{ClientMessage, MAX_MEMBERS_TOLD, PeerId, ResumeToken, ServerMessage};
 use crate::time::Duration;
 
 pub(super) struct Server {
     up: bool,
+    /// How often it was started.
+    run: u8,
     next_id: u64,
     /// With their sockets.
     members: BTreeMap<PeerId, (usize, u32)>,
@@ -16,7 +18,14 @@ pub(super) struct Server {
 
 impl Server {
     pub(super) fn new() -> Self {
-        Self { up: true, next_id: 1, members: BTreeMap::new() }
+        Self { up: true, run: 0, next_id: 1, members: BTreeMap::new() }
+    }
+
+    /// What brings an id back while this run lasts.
+    fn token(&self, peer: PeerId) -> ResumeToken {
+        let mut token = [self.run; 16];
+        token[..8].copy_from_slice(&peer.0.to_le_bytes());
+        ResumeToken(token)
     }
 }
 
@@ -33,6 +42,7 @@ impl World {
     /// The server runs again, knowing nobody.
     pub fn start_server(&mut self) {
         self.server.up = true;
+        self.server.run += 1;
     }
 
     /// The connection of one peer to the server breaks, and the server notices.
@@ -87,16 +97,20 @@ impl World {
             return;
         }
         match message {
-            ClientMessage::Join { .. } => {
-                let peer = PeerId(self.server.next_id);
-                self.server.next_id += 1;
+            ClientMessage::Join { resume, .. } => {
+                let held = resume.filter(|resume| resume.token == self.server.token(resume.peer));
+                let peer = held.map_or(PeerId(self.server.next_id), |resume| resume.peer);
+                self.server.next_id += u64::from(held.is_none());
+                if self.server.members.remove(&peer).is_none() {
+                    self.tell_members(&ServerMessage::PeerJoined { peer });
+                }
                 let members = self.sample();
-                self.tell_members(&ServerMessage::PeerJoined { peer });
                 self.server.members.insert(peer, (index, socket));
                 self.peers[index].server_id = Some(peer);
+                let token = self.server.token(peer);
                 self.tell_member(
                     peer,
-                    ServerMessage::Joined { peer, members, ice_servers: vec![] },
+                    ServerMessage::Joined { peer, members, ice_servers: vec![], token },
                 );
             }
             ClientMessage::Signal { to, envelope } => {

@@ -54,7 +54,7 @@ use crate::policy::{Policy, Priority, Selection};
 use crate::rate::{Meter, TokenBucket};
 use crate::receipt::Receipt;
 use crate::rng::Rng;
-use crate::signaling::{IceServer, PeerId, RoomId};
+use crate::signaling::{IceServer, PeerId, ResumeToken, RoomId};
 use crate::time::Instant;
 
 use lanes::Lanes;
@@ -103,6 +103,8 @@ pub struct Swarm {
 
     server: Server,
     peer_id: Option<PeerId>,
+    /// What brings our id back when the connection to the server broke.
+    resume_token: Option<ResumeToken>,
     ice_servers: Vec<IceServer>,
     members: BTreeMap<PeerId, Member>,
     lanes: BTreeMap<ConnectionId, Lane>,
@@ -170,6 +172,7 @@ impl Swarm {
             unix_ms_at_start: unix_ms,
             server: Server::Idle,
             peer_id: None,
+            resume_token: None,
             ice_servers: Vec::new(),
             members: BTreeMap::new(),
             lanes: BTreeMap::new(),

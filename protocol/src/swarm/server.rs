@@ -10,7 +10,7 @@ use crate::event::{CloseReason, Event};
 use crate::io::{ConnectionId, Description, Role, SignalingEvent, SignalingRequest};
 use crate::message::PeerMessage;
 use crate::signaling::{
-    ClientMessage, Envelope, MAX_MEMBERS_TOLD, PeerId, SIGNALING_VERSION, ServerMessage,
+    ClientMessage, Envelope, MAX_MEMBERS_TOLD, PeerId, Resume, SIGNALING_VERSION, ServerMessage,
 };
 use crate::time::{Duration, Instant};
 
@@ -46,7 +46,10 @@ impl Swarm {
     pub(super) fn on_signaling(&mut self, event: SignalingEvent) {
         match event {
             SignalingEvent::Opened => {
-                let join = ClientMessage::Join { version: SIGNALING_VERSION, room: self.room };
+                let resume = self.peer_id.zip(self.resume_token);
+                let resume = resume.map(|(peer, token)| Resume { peer, token });
+                let join =
+                    ClientMessage::Join { version: SIGNALING_VERSION, room: self.room, resume };
                 self.signaling_out.push_back(SignalingRequest::Send(join));
             }
             SignalingEvent::Closed { reason } => self.on_server_lost(reason),
@@ -70,8 +73,9 @@ impl Swarm {
             return debug!("a message of a connection that was lost");
         }
         match message {
-            ServerMessage::Joined { peer, members, ice_servers } => {
+            ServerMessage::Joined { peer, members, ice_servers, token } => {
                 self.ice_servers = ice_servers;
+                self.resume_token = Some(token);
                 self.on_joined(peer, members);
             }
             ServerMessage::PeerJoined { peer } if Some(peer) != self.peer_id => {
@@ -112,11 +116,13 @@ impl Swarm {
                 self.on_absent(peer);
             }
         }
-        // Attempts to connect were made under an id that is void now.
-        let attempts: Vec<ConnectionId> =
-            self.lanes.iter().filter(|(_, lane)| !lane.confirmed).map(|(&id, _)| id).collect();
-        for attempt in attempts {
-            self.close_lane(attempt, CloseReason::Replaced, false);
+        if before != Some(peer) {
+            // Attempts to connect were made under an id that is void now.
+            let attempts: Vec<ConnectionId> =
+                self.lanes.iter().filter(|(_, lane)| !lane.confirmed).map(|(&id, _)| id).collect();
+            for attempt in attempts {
+                self.close_lane(attempt, CloseReason::Replaced, false);
+            }
         }
         for id in members.into_iter().filter(|&id| id != peer) {
             if let Some(member) = self.remember(id, self.now) {

@@ -154,9 +154,9 @@ impl Client {
     }
 
     pub(crate) async fn join(mut self, room: RoomId) -> Member {
-        self.send(&ClientMessage::Join { version: SIGNALING_VERSION, room }).await;
+        self.send(&ClientMessage::Join { version: SIGNALING_VERSION, room, resume: None }).await;
         match self.next().await {
-            ServerMessage::Joined { peer, members, ice_servers } => {
+            ServerMessage::Joined { peer, members, ice_servers, .. } => {
                 Member { client: self, peer, members, ice_servers }
             }
             other => panic!("could not join: {other:?}"),
