@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use protocol::event::Event;
 use protocol::io::{
-    ConnectionEvent, ConnectionId, ConnectionRequest, SignalingEvent, SignalingRequest,
+    ConnectionEvent, ConnectionId, ConnectionRequest, LostCause, SignalingEvent, SignalingRequest,
     StorageResponse,
 };
 use protocol::manifest::{Manifest, ManifestError, ShareId};
@@ -203,7 +203,7 @@ impl Driver {
         let now = self.clock.now();
         match command {
             Command::Share(manifest, sources, reply) => {
-                let result = self.swarm.share(now, manifest);
+                let result = self.swarm.share(now, manifest, Vec::new());
                 if let Ok(share) = result {
                     self.files.add_sources(share, sources);
                 }
@@ -266,7 +266,7 @@ impl Driver {
                 let sent = self.signaling.as_ref().is_some_and(|socket| socket.send(message));
                 if !sent && self.signaling.take().is_some() {
                     let reason = "the server does not read what it is sent".to_owned();
-                    let closed = SignalingEvent::Closed { reason };
+                    let closed = SignalingEvent::Closed { cause: LostCause::Server, reason };
                     self.swarm.handle_signaling(self.clock.now(), closed);
                 }
             }

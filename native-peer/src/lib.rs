@@ -34,11 +34,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 pub use protocol::event::{
-    CloseReason, Copies, Event, Failure, PeerView, ShareState, ShareView, Source, Waiting, Withheld,
+    CloseReason, Copies, Event, Failure, Halt, Halted, PeerLink, PeerView, Recalled, ServerView,
+    ShareState, ShareView, Source, Wait, Waiting, Withheld,
 };
 pub use protocol::identity::{DeviceKey, PublicKey};
 pub use protocol::invite::{Invite, InviteLink};
-pub use protocol::io::{Kept, PathKind, StorageError, Transmit};
+pub use protocol::io::{Kept, LostCause, PathKind, StorageError, Transmit};
 pub use protocol::manifest::{HashBatch, Manifest, ManifestError, ShareId, SignedManifest};
 pub use protocol::piece::{FileHash, FileIndex, PieceIndex, Span};
 pub use protocol::policy::{

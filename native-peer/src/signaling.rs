@@ -8,7 +8,7 @@
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
-use protocol::io::SignalingEvent;
+use protocol::io::{LostCause, SignalingEvent};
 use protocol::signaling::{ClientMessage, ServerMessage};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -77,7 +77,10 @@ impl Signaling {
 
     /// The next thing that happens. Nothing follows [`SignalingEvent::Closed`].
     pub(crate) async fn next(&mut self) -> SignalingEvent {
-        let gone = || SignalingEvent::Closed { reason: "the connection ended".to_owned() };
+        let gone = || SignalingEvent::Closed {
+            cause: LostCause::Server,
+            reason: "the connection ended".to_owned(),
+        };
         self.incoming.recv().await.unwrap_or_else(gone)
     }
 }
@@ -96,7 +99,7 @@ async fn run(
             Err(_) => return,
         },
     };
-    let _ = events.send(SignalingEvent::Closed { reason }).await;
+    let _ = events.send(SignalingEvent::Closed { cause: LostCause::Server, reason }).await;
 }
 
 async fn connect(address: &str) -> Result<Socket, tungstenite::Error> {

@@ -186,7 +186,7 @@ impl Sources {
         // Afterwards, so that a change while reading shows.
         let metadata = file.metadata().map_err(failed)?;
         if metadata.len() != source.size || metadata.modified().ok() != source.modified {
-            return Err(StorageError::Changed);
+            return Err(StorageError::Changed(source.path.display().to_string()));
         }
         bytes.map_err(failed)
     }
@@ -272,14 +272,15 @@ mod tests {
             let manifest = Manifest::new(key, std::mem::take(&mut found.entries)).unwrap();
             found.sources(&manifest)
         };
+        let changed = || Err(StorageError::Changed(path.display().to_string()));
         let longer = sources();
         assert_eq!(longer.read(span(0, 6)).unwrap(), b"before");
         fs::write(&path, "longer than before").unwrap();
-        assert_eq!(longer.read(span(0, 6)), Err(StorageError::Changed));
+        assert_eq!(longer.read(span(0, 6)), changed());
         let touched = sources();
         let other = SystemTime::UNIX_EPOCH;
         File::options().write(true).open(&path).unwrap().set_modified(other).unwrap();
-        assert_eq!(touched.read(span(0, 6)), Err(StorageError::Changed));
+        assert_eq!(touched.read(span(0, 6)), changed());
         let gone = sources();
         fs::remove_file(&path).unwrap();
         assert!(matches!(gone.read(span(0, 6)), Err(StorageError::Gone(_))));

@@ -43,6 +43,11 @@ pub trait Storage: Send + Sync + 'static {
         signed: &SignedManifest,
     ) -> Result<Kept, StorageError>;
 
+    /// Whether there is room for what is missing of these files; `Ok` where that cannot be told.
+    fn reserve(&self, _share: ShareId, _files: &[FileIndex]) -> Result<(), StorageError> {
+        Ok(())
+    }
+
     /// Reads all bytes of a span.
     fn read(&self, share: ShareId, span: Span) -> Result<Vec<u8>, StorageError>;
 
@@ -67,7 +72,7 @@ pub trait Storage: Send + Sync + 'static {
     /// there yet; others may follow, and with the last of all go the empty folders.
     fn finish(&self, share: ShareId, files: &[FileIndex]) -> Result<(), StorageError>;
 
-    /// Lets go of a share; erases what is stored of it if `discard`, except for what is finished.
+    /// Lets go of a share; if `discard`, erases what is stored of it. Finished files are the user's.
     fn close(&self, share: ShareId, discard: bool);
 
     /// Where the files of a share are that are in their final place, in manifest order, relative to
@@ -115,7 +120,10 @@ impl Files {
                 return self
                     .read(share, span, move |result| StorageResponse::Read { read, result });
             }
+            // Not kept by this adapter yet.
+            StorageRequest::Keep { .. } => return,
             StorageRequest::Open { share, .. }
+            | StorageRequest::Reserve { share, .. }
             | StorageRequest::Write { share, .. }
             | StorageRequest::Commit { share, .. }
             | StorageRequest::Finish { share, .. }
@@ -198,9 +206,13 @@ impl Carrier {
     async fn carry_out(&self, request: StorageRequest) -> Option<StorageResponse> {
         let storage = self.storage.clone();
         Some(match request {
-            StorageRequest::Open { share, manifest, signed, .. } => {
+            StorageRequest::Open { share, manifest, signed } => {
                 let open = move || storage.open(share, &manifest, &signed);
                 StorageResponse::Opened { share, result: blocking(open).await }
+            }
+            StorageRequest::Reserve { share, files } => {
+                let reserve = move || storage.reserve(share, &files);
+                StorageResponse::Reserved { share, result: blocking(reserve).await }
             }
             StorageRequest::Write { share, piece, span, bytes } => {
                 let write = move || storage.write(share, piece, span, &bytes);
@@ -225,7 +237,7 @@ impl Carrier {
                 }
                 return None;
             }
-            StorageRequest::Read { .. } => return None,
+            StorageRequest::Read { .. } | StorageRequest::Keep { .. } => return None,
         })
     }
 }
@@ -251,7 +263,9 @@ pub(crate) fn read_failed(name: impl std::fmt::Display, error: &io::Error) -> St
 /// What a failure to write `name` is to the core.
 fn write_failed(name: impl std::fmt::Display, error: &io::Error) -> StorageError {
     match error.kind() {
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => StorageError::Full,
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            StorageError::Full { available: None }
+        }
         _ => StorageError::Other(format!("{name} could not be written: {error}")),
     }
 }
@@ -395,7 +409,7 @@ mod tests {
         let manifest = Arc::new(Manifest::new(key.public(), vec![entry]).unwrap());
         let room = protocol::signaling::RoomId([0; 16]);
         let signed = Arc::new(SignedManifest::sign(&manifest, room, &key).unwrap());
-        files.request(StorageRequest::Open { share: SHARE, manifest, signed, files: vec![] });
+        files.request(StorageRequest::Open { share: SHARE, manifest, signed });
         let response = responses.recv().await.unwrap();
         assert!(matches!(response, StorageResponse::Opened { result: Err(_), .. }), "{response:?}");
         files.request(write());

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use crate::identity::PublicKey;
-use crate::io::{Path, StorageError};
+use crate::io::{LostCause, Path, StorageError};
 use crate::manifest::{Manifest, ShareId};
 use crate::piece::{FileIndex, PieceIndex};
 use crate::policy::{Priority, Selection};
 use crate::signaling::{ErrorCode, PeerId};
-use crate::time::Duration;
+use crate::time::{Duration, Instant};
 
 /// Something happened that a person or script may want to know at once.
 #[derive(Clone, Debug, PartialEq)]
@@ -20,7 +20,9 @@ pub enum Event {
     },
     /// The server cannot be reached, or the connection to it broke. Open data channels go on.
     ServerLost {
-        /// What is known of the cause.
+        /// What is to blame.
+        cause: LostCause,
+        /// What is known of it.
         reason: String,
         /// When the next attempt is made.
         retry_in: Duration,
@@ -67,6 +69,13 @@ pub enum Event {
         share: ShareId,
         /// Why.
         reason: Failure,
+    },
+    /// A share that is being received waits for something else than before.
+    Waiting {
+        /// Which.
+        share: ShareId,
+        /// For what; `None` if it goes on.
+        wait: Option<Wait>,
     },
     /// A connected peer gave its signed word that it holds all of a share, verified and in place.
     Received {
@@ -154,9 +163,10 @@ pub enum Failure {
     /// The disk or browser storage failed, or is full.
     #[error("{0}")]
     Storage(#[from] StorageError),
-    /// The origin signed two different hashes for one piece: its files changed while it shared them.
-    #[error("the files changed while they were being shared; ask for them to be shared again")]
-    OriginChanged,
+    /// The origin signed two different hashes for one piece of the file of this name: it changed while it
+    /// was shared.
+    #[error("{0} changed while it was being shared; ask for it to be shared again")]
+    OriginChanged(String),
 }
 
 /// How a share stands with this peer.
@@ -166,13 +176,12 @@ pub enum ShareState {
     Shared,
     /// It is on the shelf and could be received.
     Available,
+    /// We are its origin, and its files cannot be read until people act.
+    Detached,
     /// Its store is being opened.
     Opening,
-    /// It is being received.
-    Receiving {
-        /// What it waits for, if nothing can be asked for at the moment.
-        waiting: Option<Waiting>,
-    },
+    /// It is being received, or waits: see [`ShareView::waiting`].
+    Receiving,
     /// Every piece is verified; the files are being put in place.
     Finishing,
     /// Everything is verified and in place, and served on.
@@ -181,17 +190,168 @@ pub enum ShareState {
     Failed(Failure),
 }
 
+/// A wait: for what, since when, and when something is done about it without anybody's help.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Wait {
+    /// What is waited for.
+    pub cause: Waiting,
+    /// Since when.
+    pub since: Instant,
+    /// When the machine tries again by itself, if it does at a certain time.
+    pub next: Option<Instant>,
+}
+
 /// What a receiving share waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Waiting {
+    /// Nobody is connected yet, but somebody is there.
+    Connecting,
     /// Nobody connected has a piece that is missing.
     Source,
+    /// Its origin is connected and cannot read the files until its user acts.
+    SourceUnreadable,
     /// What was asked for has not come for a while.
     Silence,
     /// The user, who paused it.
     Paused,
+    /// The users of those who have what is missing: they paused it.
+    PausedByThem,
     /// Receiving is switched off.
     ServiceOff,
+    /// Room on the disk, or within the browser's quota.
+    DiskFull {
+        /// Bytes that are still to be stored.
+        needed: u64,
+        /// Bytes that could be, where that is known.
+        available: Option<u64>,
+    },
+    /// Room within the budget that the policy gives.
+    Budget {
+        /// Bytes that are too many.
+        needed: u64,
+    },
+}
+
+impl Waiting {
+    /// The cause without its figures, in one word.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Connecting => "connecting",
+            Self::Source => "source",
+            Self::SourceUnreadable => "source-unreadable",
+            Self::Silence => "silence",
+            Self::Paused => "paused",
+            Self::PausedByThem => "paused-by-them",
+            Self::ServiceOff => "service-off",
+            Self::DiskFull { .. } => "disk-full",
+            Self::Budget { .. } => "budget",
+        }
+    }
+}
+
+/// Why a member neither fetches nor serves a share that it wants or has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum Halt {
+    /// Its user paused it.
+    Paused = 1,
+    /// It has no room.
+    DiskFull = 2,
+    /// It is the origin, and cannot read the files until its user acts.
+    Unreadable = 3,
+}
+
+/// A member with which a share does not go on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Halted {
+    /// Its id.
+    pub peer: PeerId,
+    /// Its name.
+    pub name: String,
+    /// Why.
+    pub halt: Halt,
+}
+
+/// What an earlier run left of a share in its store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Recalled {
+    /// Bytes that are there.
+    pub bytes: u64,
+    /// Whether that was all that was wanted.
+    pub complete: bool,
+    /// Whether it was saved elsewhere, so that it may be erased when room is needed.
+    pub saved: bool,
+}
+
+/// How we stand with the signaling server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ServerView {
+    /// Not asked yet, or left.
+    Idle,
+    /// Asked for the first time.
+    Connecting {
+        /// Since when.
+        since: Instant,
+        /// When it counts as unreachable.
+        give_up: Instant,
+    },
+    /// In the room.
+    Joined,
+    /// Unreachable; tried again by itself. Open data channels go on.
+    Lost {
+        /// What is to blame.
+        cause: LostCause,
+        /// What is known of it.
+        reason: String,
+        /// Since when.
+        since: Instant,
+        /// When it is tried again; not in the future while it is.
+        retry_at: Instant,
+    },
+    /// It will not have us, and is not tried again by itself.
+    Refused {
+        /// Why.
+        code: ErrorCode,
+        /// What it says, fit to follow "the server refused: ".
+        message: String,
+    },
+}
+
+/// How the connection to a member stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PeerLink {
+    /// There is none.
+    Waiting {
+        /// When one is tried, unless the other side does before.
+        next: Option<Instant>,
+    },
+    /// One is coming about.
+    Connecting {
+        /// Since when.
+        since: Instant,
+        /// When it is given up.
+        give_up: Instant,
+    },
+    /// Up, and the key proven.
+    Connected,
+    /// It was up, and packets stopped coming.
+    Reviving {
+        /// Since when.
+        since: Instant,
+        /// When it is given up.
+        give_up: Instant,
+    },
+}
+
+impl PeerLink {
+    /// When it changes by itself, if it does at a certain time.
+    pub fn next(self) -> Option<Instant> {
+        match self {
+            Self::Waiting { next } => next,
+            Self::Connecting { give_up, .. } | Self::Reviving { give_up, .. } => Some(give_up),
+            Self::Connected => None,
+        }
+    }
 }
 
 /// Why a share is not served although we have some of it.
@@ -218,6 +378,14 @@ pub struct ShareView {
     pub from_creator: bool,
     /// How it stands.
     pub state: ShareState,
+    /// What it waits for, as of a second ago at most, if it does not go on.
+    pub waiting: Option<Wait>,
+    /// What an earlier run left of it, while it is not being received.
+    pub recalled: Option<Recalled>,
+    /// Whether it was saved elsewhere.
+    pub saved: bool,
+    /// Members who want or have it and are stuck.
+    pub halted: Vec<Halted>,
     /// Bytes of the files that are chosen: what it takes to be complete.
     pub wanted: u64,
     /// Which files are chosen, and how urgent each is.
@@ -309,8 +477,10 @@ pub struct PeerView {
     pub key: Option<PublicKey>,
     /// What it calls itself; empty until connected.
     pub name: String,
-    /// Whether it is connected and confirmed.
-    pub connected: bool,
+    /// How the connection to it stands.
+    pub link: PeerLink,
+    /// Bytes that it says it can still store.
+    pub available: Option<u64>,
     /// Whether its key made the invite of this room.
     pub is_creator: bool,
     /// How packets to it travel, once known.
@@ -321,4 +491,18 @@ pub struct PeerView {
     pub sent: u64,
     /// Bytes of blocks received from it.
     pub received: u64,
+}
+
+impl PeerView {
+    /// Whether there is a connection to it that has been confirmed, working at the moment or not.
+    pub fn is_connected(&self) -> bool {
+        matches!(self.link, PeerLink::Connected | PeerLink::Reviving { .. })
+    }
+}
+
+impl ShareView {
+    /// What it waits for, if it waits.
+    pub fn waits_for(&self) -> Option<Waiting> {
+        self.waiting.map(|wait| wait.cause)
+    }
 }

@@ -56,9 +56,20 @@ pub enum SignalingEvent {
     Message(ServerMessage),
     /// The WebSocket closed, or could not be opened; or a message was no [`ServerMessage`].
     Closed {
+        /// What is to blame, as far as can be told.
+        cause: LostCause,
         /// Why, for people, if anything is known.
         reason: String,
     },
+}
+
+/// Why the server cannot be reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LostCause {
+    /// This machine has no network.
+    Network,
+    /// Anything else: it does not run, does not answer, or something on the way is broken.
+    Server,
 }
 
 /// Which of the two does what in a negotiation (RFC 9429).
@@ -242,7 +253,14 @@ pub enum StorageRequest {
         manifest: Arc<Manifest>,
         /// The same in the form to be kept beside the pieces.
         signed: Arc<SignedManifest>,
-        /// The files that are wanted so far: to make room for. Pieces of others may follow.
+    },
+    /// Make room for all of these files, which are those wanted, as far as they are not there →
+    /// [`StorageResponse::Reserved`]. Asked when a share was opened or more of it is wanted, and now and then
+    /// while the disk was full. Pieces of other files may come all the same.
+    Reserve {
+        /// Which share.
+        share: ShareId,
+        /// Those files.
         files: Vec<FileIndex>,
     },
     /// Write a verified piece → [`StorageResponse::Written`].
@@ -275,11 +293,20 @@ pub enum StorageRequest {
         /// Files that are not in their place yet.
         files: Vec<FileIndex>,
     },
+    /// Keep hash batches of a share of ours → no answer. An origin that comes back with the same files goes
+    /// on from there; what was signed once is never signed otherwise.
+    Keep {
+        /// Which share.
+        share: ShareId,
+        /// Batches not handed over before.
+        batches: Vec<HashBatch>,
+    },
     /// Let go of a share → no answer. Reads under way may be dropped.
     Close {
         /// Which share.
         share: ShareId,
-        /// Also erase what was stored of it, unless it was finished.
+        /// Also erase all that the store keeps of it. Files that were brought to a place of the user's own
+        /// are the user's.
         discard: bool,
     },
 }
@@ -300,6 +327,13 @@ pub enum StorageResponse {
         share: ShareId,
         /// What was kept from before.
         result: Result<Kept, StorageError>,
+    },
+    /// Of [`StorageRequest::Reserve`].
+    Reserved {
+        /// The share.
+        share: ShareId,
+        /// Whether there is room. `Ok` also where nobody can tell.
+        result: Result<(), StorageError>,
     },
     /// Of [`StorageRequest::Write`].
     Written {
@@ -342,10 +376,16 @@ pub struct Kept {
 pub enum StorageError {
     /// No room, on the disk or within the browser's quota.
     #[error("the disk is full; make room and try again")]
-    Full,
-    /// A shared file is not what it was when it was shared.
-    #[error("the file has changed since it was shared; share it again")]
-    Changed,
+    Full {
+        /// Bytes that could still be stored, where that is known.
+        available: Option<u64>,
+    },
+    /// The file of this name is not what it was when it was shared.
+    #[error("{0} has changed since it was shared; share it again")]
+    Changed(String),
+    /// What was read back of the file of this name is not what was written.
+    #[error("{0} was not stored as it was written; check the disk and try again")]
+    Damaged(String),
     /// A file or store is gone, or may not be opened.
     #[error("the file cannot be opened any more: {0}")]
     Gone(String),

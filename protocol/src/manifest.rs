@@ -461,6 +461,21 @@ pub struct KnownHashes {
 pub struct Contradiction(pub PieceIndex);
 
 impl KnownHashes {
+    /// Those of a share's batches that its origin signed. Of two that contradict each other the first holds.
+    pub fn verified(
+        share: ShareId,
+        origin: &PublicKey,
+        batches: impl IntoIterator<Item = HashBatch>,
+    ) -> Self {
+        let mut hashes = Self::default();
+        for batch in batches {
+            if batch.share == share && batch.verify(origin).is_ok() {
+                let _ = hashes.insert(batch);
+            }
+        }
+        hashes
+    }
+
     /// The hash of a piece, if it is known.
     pub fn hash(&self, piece: PieceIndex) -> Option<PieceHash> {
         self.hashes.get(&piece).map(|&(hash, _)| hash)

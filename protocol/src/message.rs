@@ -10,11 +10,12 @@
 
 use crate::bitfield::Bitfield;
 use crate::codec::{DecodeError, Reader, Writer};
+use crate::event::Halt;
 use crate::identity::Signature;
 use crate::manifest::{HashBatch, MAX_MANIFEST_BYTES, ShareId};
 use crate::piece::{Geometry, MAX_PIECES, PieceIndex};
 use crate::receipt::Receipt;
-use crate::signaling::PeerId;
+use crate::signaling::{Envelope, PeerId};
 
 /// Version of the messages in this module; peers of different versions part with a clear reason.
 pub const PEER_VERSION: u16 = 1;
@@ -172,6 +173,27 @@ pub enum PeerMessage {
         /// The new id.
         peer: PeerId,
     },
+    /// How much the sender can still store.
+    Capacity {
+        /// Bytes.
+        bytes: u64,
+    },
+    /// The sender neither fetches nor serves a share that it wants or has, or does again.
+    Halt {
+        /// Which.
+        share: ShareId,
+        /// Why; `None` if it goes on.
+        halt: Option<Halt>,
+    },
+    /// A sealed signal to be passed on, or passed on by the sender.
+    Relay {
+        /// Who sealed it.
+        from: PeerId,
+        /// Whom it is for.
+        to: PeerId,
+        /// What only the addressee can open.
+        envelope: Envelope,
+    },
     /// The sender closes the connection.
     Goodbye {
         /// Why: the number of a [`crate::event::CloseReason`].
@@ -228,6 +250,9 @@ const CREDIT: u8 = 13;
 const QUEUED: u8 = 14;
 const WANT_MEMBERS: u8 = 15;
 const MEMBERS: u8 = 16;
+const CAPACITY: u8 = 17;
+const HALT: u8 = 18;
+const RELAY: u8 = 19;
 
 impl Run {
     /// The pieces.
@@ -365,6 +390,15 @@ impl PeerMessage {
             Self::Moved { peer } => {
                 w.u8(MOVED).u64(peer.0);
             }
+            Self::Capacity { bytes } => {
+                w.u8(CAPACITY).u64(*bytes);
+            }
+            Self::Halt { share, halt } => {
+                w.u8(HALT).bytes(&share.0).u8(halt.map_or(0, |halt| halt as u8));
+            }
+            Self::Relay { from, to, envelope } => {
+                w.u8(RELAY).u64(from.0).u64(to.0).bytes(envelope.as_bytes());
+            }
             Self::Goodbye { reason } => {
                 w.u8(GOODBYE).u8(*reason);
             }
@@ -445,6 +479,14 @@ impl PeerMessage {
                 Self::Members { peers }
             }
             MOVED => Self::Moved { peer: PeerId(r.u64()?) },
+            CAPACITY => Self::Capacity { bytes: r.u64()? },
+            HALT => Self::Halt { share: share(&mut r)?, halt: halt(&mut r)? },
+            RELAY => {
+                let (from, to) = (PeerId(r.u64()?), PeerId(r.u64()?));
+                let envelope = Envelope::new(r.rest().to_vec());
+                let envelope = envelope.map_err(|_| DecodeError::OutOfRange("envelope"))?;
+                Self::Relay { from, to, envelope }
+            }
             GOODBYE => Self::Goodbye { reason: r.u8()? },
             value => return Err(DecodeError::Unknown { what: "message", value }),
         };
@@ -455,6 +497,16 @@ impl PeerMessage {
 
 fn share(r: &mut Reader<'_>) -> Result<ShareId, DecodeError> {
     r.array().map(ShareId)
+}
+
+fn halt(r: &mut Reader<'_>) -> Result<Option<Halt>, DecodeError> {
+    match r.u8()? {
+        0 => Ok(None),
+        1 => Ok(Some(Halt::Paused)),
+        2 => Ok(Some(Halt::DiskFull)),
+        3 => Ok(Some(Halt::Unreadable)),
+        value => Err(DecodeError::Unknown { what: "halt", value }),
+    }
 }
 
 fn flag(r: &mut Reader<'_>) -> Result<bool, DecodeError> {

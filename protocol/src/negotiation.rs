@@ -8,6 +8,7 @@
 //! replay and is dropped. What opens a new epoch is decided in `swarm`.
 
 use crate::envelope::Signal;
+use crate::event::PeerLink;
 use crate::io::{Candidate, ConnectionId, ConnectionRequest, ConnectionState, Description, Role};
 use crate::time::{Duration, Instant};
 
@@ -38,9 +39,9 @@ pub(crate) struct Negotiation {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
-    Connecting { give_up: Instant },
+    Connecting { since: Instant, give_up: Instant },
     Up,
-    Lost { restart: Option<Instant>, give_up: Instant },
+    Lost { since: Instant, restart: Option<Instant>, give_up: Instant },
 }
 
 /// What a negotiation wants when its time has come.
@@ -64,7 +65,7 @@ impl Negotiation {
             seen_below: 0,
             described: false,
             early: Vec::new(),
-            phase: Phase::Connecting { give_up: now + CONNECT_TIMEOUT },
+            phase: Phase::Connecting { since: now, give_up: now + CONNECT_TIMEOUT },
         }
     }
 
@@ -74,6 +75,20 @@ impl Negotiation {
 
     pub(crate) fn epoch(&self) -> u64 {
         self.epoch
+    }
+
+    /// How the connection stands.
+    pub(crate) fn link(&self) -> PeerLink {
+        match self.phase {
+            Phase::Connecting { since, give_up } => PeerLink::Connecting { since, give_up },
+            Phase::Up => PeerLink::Connected,
+            Phase::Lost { since, give_up, .. } => PeerLink::Reviving { since, give_up },
+        }
+    }
+
+    /// Whether it is confirmed and, as far as is known, working.
+    pub(crate) fn is_up(&self) -> bool {
+        self.phase == Phase::Up
     }
 
     /// The number for the next signal of ours.
@@ -146,28 +161,35 @@ impl Negotiation {
             (ConnectionState::Connected, Phase::Lost { .. }) => self.phase = Phase::Up,
             (ConnectionState::Disconnected, Phase::Up) => self.lose(now, now + GRACE),
             (ConnectionState::Failed, Phase::Up) => self.lose(now, now),
-            (ConnectionState::Failed, Phase::Connecting { .. }) => {
-                self.phase = Phase::Connecting { give_up: now };
+            (ConnectionState::Failed, Phase::Connecting { since, .. }) => {
+                self.phase = Phase::Connecting { since, give_up: now };
             }
             // ICE gave up before the grace was over, or a restart failed at once.
-            (ConnectionState::Failed, Phase::Lost { restart: Some(at), give_up }) => {
-                self.phase = Phase::Lost { restart: Some(at.min(now + GRACE)), give_up };
+            (ConnectionState::Failed, Phase::Lost { restart: Some(at), .. }) => {
+                self.restart_at(at.min(now + GRACE));
             }
             _ => {}
         }
     }
 
+    /// The network is back: what was lost is tried at once.
+    pub(crate) fn handle_network_up(&mut self, now: Instant) {
+        self.restart_at(now);
+    }
+
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {
         match self.phase {
-            Phase::Connecting { give_up } => Some(give_up),
+            Phase::Connecting { give_up, .. } => Some(give_up),
             Phase::Up => None,
-            Phase::Lost { restart, give_up } => Some(restart.map_or(give_up, |at| at.min(give_up))),
+            Phase::Lost { restart, give_up, .. } => {
+                Some(restart.map_or(give_up, |at| at.min(give_up)))
+            }
         }
     }
 
     pub(crate) fn handle_timeout(&mut self, now: Instant) -> Option<Overdue> {
         match &mut self.phase {
-            Phase::Connecting { give_up } if *give_up <= now => Some(Overdue::Unreachable),
+            Phase::Connecting { give_up, .. } if *give_up <= now => Some(Overdue::Unreachable),
             Phase::Lost { give_up, .. } if *give_up <= now => Some(Overdue::Lost),
             Phase::Lost { restart: Some(at), .. } if *at <= now => {
                 *at = now + RESTART_INTERVAL;
@@ -180,7 +202,14 @@ impl Negotiation {
     fn lose(&mut self, now: Instant, restart: Instant) {
         // The answerer waits to be offered a restart.
         let restart = (self.role == Role::Offerer).then_some(restart);
-        self.phase = Phase::Lost { restart, give_up: now + REVIVE_TIMEOUT };
+        self.phase = Phase::Lost { since: now, restart, give_up: now + REVIVE_TIMEOUT };
+    }
+
+    /// If it is up to us to restart ICE, when that is done.
+    fn restart_at(&mut self, at: Instant) {
+        if let Phase::Lost { restart: Some(restart), .. } = &mut self.phase {
+            *restart = at;
+        }
     }
 }
 

@@ -50,6 +50,9 @@ pub struct Policy {
     /// receiving takes. 16 MiB unless set, enough for 130 ms at 1 Gbit/s; never less than a share needs
     /// to go on at all, which is two of its pieces.
     pub memory_in_flight: u64,
+    /// Bytes that received shares may take in the store, all together. What is complete and was saved
+    /// elsewhere is erased when there is no more, the oldest first; then it is waited. Unlimited unless set.
+    pub storage: Option<u64>,
     /// When we have all that we want of a share and have sent so many times its size, it is served no
     /// more. Never unless set.
     pub stop_at_ratio: Option<f64>,
@@ -158,6 +161,7 @@ impl Default for Policy {
             services: Services::default(),
             accept: Accept::default(),
             memory_in_flight: 16 << 20,
+            storage: None,
             stop_at_ratio: None,
             stop_after: None,
         }

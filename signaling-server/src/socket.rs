@@ -8,7 +8,8 @@ use std::net::IpAddr;
 
 use futures_util::{SinkExt, StreamExt};
 use protocol::signaling::{
-    ClientMessage, ErrorCode, MAX_CLIENT_MESSAGE_BYTES, ResumeToken, SIGNALING_VERSION, ServerMessage,
+    ClientMessage, ErrorCode, MAX_CLIENT_MESSAGE_BYTES, ResumeToken, SIGNALING_VERSION,
+    ServerMessage,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;

@@ -28,7 +28,8 @@ fn timed(timeouts: Timeouts) -> TestServer {
     TestServer::start(Options { timeouts, ..Options::default() })
 }
 
-const JOIN: ClientMessage = ClientMessage::Join { version: SIGNALING_VERSION, room: ROOM, resume: None };
+const JOIN: ClientMessage =
+    ClientMessage::Join { version: SIGNALING_VERSION, room: ROOM, resume: None };
 
 #[tokio::test]
 async fn what_is_not_join_at_first_or_join_again_is_a_bad_message() {
@@ -67,7 +68,9 @@ async fn who_does_not_join_in_time_is_dropped() {
 async fn another_version_is_refused() {
     let server = TestServer::start(Options::default());
     let mut client = server.connect().await;
-    client.send(&ClientMessage::Join { version: SIGNALING_VERSION + 1, room: ROOM, resume: None }).await;
+    client
+        .send(&ClientMessage::Join { version: SIGNALING_VERSION + 1, room: ROOM, resume: None })
+        .await;
     assert_eq!(client.refusal().await.0, ErrorCode::UnsupportedVersion);
 }
 

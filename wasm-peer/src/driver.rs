@@ -16,8 +16,8 @@ use protocol::event::Event;
 use protocol::invite::{Invite, InviteError, InviteLink};
 use protocol::io::{
     Candidate, Channel, ConnectionEvent, ConnectionId, ConnectionRequest, ConnectionState,
-    Description, Fingerprint, Opened, Path, PathKind, Role, SignalingEvent, SignalingRequest,
-    StorageRequest, StorageResponse,
+    Description, Fingerprint, LostCause, Opened, Path, PathKind, Role, SignalingEvent,
+    SignalingRequest, StorageRequest, StorageResponse,
 };
 use protocol::manifest::{Entry, EntryKind, Manifest, ShareId, SharePath};
 use protocol::piece::FileIndex;
@@ -370,7 +370,8 @@ impl Driver {
             Manifest::new(self.swarm.public_key(), entries).map_err(|error| error.to_string())?;
         let files =
             manifest.files().filter_map(|(_, entry)| by_path.remove(entry.path.as_str())).collect();
-        let share = self.swarm.share(now, manifest).map_err(|error| error.to_string())?;
+        let share =
+            self.swarm.share(now, manifest, Vec::new()).map_err(|error| error.to_string())?;
         self.sources.insert(share, files);
         Ok(share.to_string())
     }
@@ -552,7 +553,10 @@ impl Driver {
                 match Signaling::open(&self.server, report) {
                     Ok(signaling) => self.signaling = Some(signaling),
                     Err(reason) => {
-                        self.swarm.handle_signaling(now, SignalingEvent::Closed { reason });
+                        self.swarm.handle_signaling(
+                            now,
+                            SignalingEvent::Closed { cause: LostCause::Server, reason },
+                        );
                     }
                 }
             }

@@ -92,7 +92,11 @@ impl SyncFile {
             .write_with_u8_array_and_options(bytes, &at(offset))
             .map_err(|thrown| error::storage(&thrown))?;
         // Chromium throws on a full disk; Firefox writes what fits.
-        if written as usize == bytes.len() { Ok(()) } else { Err(StorageError::Full) }
+        if written as usize == bytes.len() {
+            Ok(())
+        } else {
+            Err(StorageError::Full { available: None })
+        }
     }
 
     /// Reads so many bytes.

@@ -1,7 +1,7 @@
 //! The WebSocket to the signaling server, in the worker. It carries the core's messages as JSON and
 //! knows nothing of what they mean; when to connect again is the core's business.
 
-use protocol::io::SignalingEvent;
+use protocol::io::{LostCause, SignalingEvent};
 use protocol::signaling::ClientMessage;
 use wasm_bindgen::prelude::*;
 use web_sys::{CloseEvent, MessageEvent, WebSocket};
@@ -47,7 +47,7 @@ impl Signaling {
                 (_, 1006) => "the server cannot be reached".to_owned(),
                 (_, code) => format!("the server closed the connection (code {code})"),
             };
-            report(SignalingEvent::Closed { reason });
+            report(SignalingEvent::Closed { cause: LostCause::Server, reason });
         });
         socket.set_onopen(Some(on_open.as_ref().unchecked_ref()));
         socket.set_onmessage(Some(on_message.as_ref().unchecked_ref()));
@@ -77,6 +77,7 @@ fn parse(data: &JsValue) -> SignalingEvent {
     let message = text.and_then(|text| serde_json::from_str(&String::from(text)).ok());
     message.map_or_else(
         || SignalingEvent::Closed {
+            cause: LostCause::Server,
             reason: "the server said something that this version does not understand".to_owned(),
         },
         SignalingEvent::Message,

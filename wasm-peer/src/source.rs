@@ -120,7 +120,7 @@ async fn read_joined(reads: &[Read]) -> Result<Vec<Vec<u8>>, StorageError> {
     };
     let bytes = opfs::bytes(&blob).await.map_err(|thrown| source(&thrown))?;
     if bytes.len() as u64 != reads.iter().map(|it| u64::from(it.length)).sum::<u64>() {
-        return Err(StorageError::Changed);
+        return Err(StorageError::Changed("a file".to_owned()));
     }
     if reads.len() == 1 {
         return Ok(vec![bytes]);
@@ -146,7 +146,7 @@ pub(crate) fn slice(blob: &Blob, offset: u64, length: u64) -> Result<Blob, JsVal
 /// What browsers throw when a picked file is not what it was (File API, section 8.1).
 fn source(thrown: &JsValue) -> StorageError {
     match error::name(thrown).as_str() {
-        "NotReadableError" => StorageError::Changed,
+        "NotReadableError" => StorageError::Changed("a file".to_owned()),
         _ => error::storage(thrown),
     }
 }

@@ -181,6 +181,8 @@ impl Storage {
         let share = match &request {
             StorageRequest::Read { share, .. }
             | StorageRequest::Open { share, .. }
+            | StorageRequest::Reserve { share, .. }
+            | StorageRequest::Keep { share, .. }
             | StorageRequest::Write { share, .. }
             | StorageRequest::Commit { share, .. }
             | StorageRequest::Finish { share, .. }
@@ -215,11 +217,10 @@ impl Shared {
                         Err(error) => StorageResponse::Read { read, result: Err(error) },
                     }
                 }
-                StorageRequest::Open { manifest, signed, files, .. } => {
+                StorageRequest::Open { manifest, signed, .. } => {
                     // What may be open from before must let go of its files first.
                     drop(open.take());
-                    let opened =
-                        OpenShare::open(self.store.as_ref(), manifest, &signed, &files).await;
+                    let opened = OpenShare::open(self.store.as_ref(), manifest, &signed).await;
                     let result = match opened {
                         Ok((opened, kept)) => {
                             if !opened.finished.is_empty() {
@@ -232,6 +233,15 @@ impl Shared {
                     };
                     StorageResponse::Opened { share, result }
                 }
+                StorageRequest::Reserve { files, .. } => {
+                    let result = match open.as_mut().ok_or_else(not_open) {
+                        Ok(it) => it.reserve(&files).await,
+                        Err(error) => Err(error),
+                    };
+                    StorageResponse::Reserved { share, result }
+                }
+                // Not kept by this adapter yet.
+                StorageRequest::Keep { .. } => continue,
                 StorageRequest::Write { piece, span, bytes, .. } => {
                     let result = match open.as_mut().ok_or_else(not_open) {
                         Ok(it) => it.write(piece, span, &bytes).await,
@@ -255,11 +265,9 @@ impl Shared {
                     StorageResponse::Finished { share, result: result.map(drop) }
                 }
                 StorageRequest::Close { discard, .. } => {
-                    let keeps = open.take().is_some_and(|it| !it.finished.is_empty());
-                    if discard
-                        && !keeps
-                        && let Some(store) = &self.store
-                    {
+                    drop(open.take());
+                    self.finished.borrow_mut().remove(&share);
+                    if discard && let Some(store) = &self.store {
                         // What cannot be removed now goes with the store.
                         let _ = opfs::remove(&store.directory, &share.to_string()).await;
                     }
@@ -291,12 +299,11 @@ enum Bytes {
 }
 
 impl OpenShare {
-    /// Opens a store, or makes one; makes room for `files`.
+    /// Opens a store, or makes one.
     async fn open(
         store: Option<&Store>,
         manifest: Arc<Manifest>,
         signed: &SignedManifest,
-        files: &[FileIndex],
     ) -> Result<(Self, Kept), StorageError> {
         let pieces = manifest.geometry().pieces();
         let mut kept =
@@ -334,13 +341,18 @@ impl OpenShare {
             rooms: Vec::new(),
             directory,
         });
-        // For all at once: a full disk shows now, and no write has to make room.
-        let missing: Vec<FileIndex> =
-            files.iter().copied().filter(|file| !this.finished.contains(file)).collect();
-        if !missing.is_empty() {
-            this.make_room(&missing).await?;
-        }
         Ok((this, kept))
+    }
+
+    /// Makes room for files that are not finished, for all at once: a full disk shows now, and no write has
+    /// to make room.
+    async fn reserve(&mut self, files: &[FileIndex]) -> Result<(), StorageError> {
+        let missing: Vec<FileIndex> =
+            files.iter().copied().filter(|file| !self.finished.contains(file)).collect();
+        if missing.is_empty() {
+            return Ok(());
+        }
+        self.make_room(&missing).await
     }
 
     /// Takes in what the journal says, as far as it fits the share.
@@ -474,16 +486,14 @@ impl OpenShare {
             disk.payload = Some(Payload::new(payload));
         }
         let geometry = self.manifest.geometry();
-        let before = self.layout.length(part);
         for &file in files {
             if self.layout.make_room(part, file, geometry.file_size(file)) {
                 disk.rooms.extend(journal::room(file, part));
             }
         }
-        let length = self.layout.length(part);
         match &disk.payload {
-            Some(payload) if length != before => payload.set_length(length),
-            _ => Ok(()),
+            Some(payload) => payload.set_length(self.layout.length(part)),
+            None => Ok(()),
         }
     }
 

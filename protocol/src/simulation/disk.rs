@@ -74,6 +74,9 @@ impl Peer {
                 };
                 StorageResponse::Opened { share, result: outcome.map(|()| kept) }
             }
+            StorageRequest::Reserve { share, .. } => {
+                StorageResponse::Reserved { share, result: outcome }
+            }
             StorageRequest::Write { share, piece, span, bytes } => {
                 if let (Ok(()), Some(store)) = (&outcome, self.disk.get_mut(&share)) {
                     store.write(piece, &span, bytes);
@@ -99,6 +102,10 @@ impl Peer {
                     store.finished = store.placed.len() == store.manifest.files().len();
                 }
                 StorageResponse::Finished { share, result: outcome }
+            }
+            StorageRequest::Keep { share, batches } => {
+                self.kept.entry(share).or_default().extend(batches);
+                return None;
             }
             StorageRequest::Close { share, discard } => {
                 self.sources.remove(&share);

@@ -260,9 +260,10 @@ impl Room {
             Fault::Liar => self.lie(a),
             Fault::FullDisk => {
                 self.world.peers[a].fault = Some(Box::new(|request| match request {
-                    StorageRequest::Write { .. } | StorageRequest::Commit { .. } => {
-                        Some(StorageError::Full)
-                    }
+                    StorageRequest::Reserve { .. }
+                    | StorageRequest::Write { .. }
+                    | StorageRequest::Commit { .. }
+                    | StorageRequest::Finish { .. } => Some(StorageError::Full { available: None }),
                     _ => None,
                 }));
                 let after = self.time(8000);
@@ -429,14 +430,12 @@ impl Room {
         if !matches!(view.state, ShareState::Complete | ShareState::Available) {
             self.run_for(Duration::from_secs(120));
         }
-        let state = self.world.view(liar, self.share).map(|view| view.state);
-        let waits = |waiting| ShareState::Receiving { waiting: Some(waiting) };
-        let explained = match &state {
-            None | Some(ShareState::Available | ShareState::Complete | ShareState::Failed(_)) => {
-                true
-            }
-            Some(state) => *state == waits(Waiting::Source) || *state == waits(Waiting::Silence),
+        let Some(view) = self.world.view(liar, self.share) else { return };
+        let explained = match view.state {
+            ShareState::Available | ShareState::Complete | ShareState::Failed(_) => true,
+            _ => matches!(view.waits_for(), Some(Waiting::Source | Waiting::Silence)),
         };
-        assert!(explained, "peer {liar} shows {state:?} after {:?}", self.story);
+        let (state, waiting) = (view.state, view.waiting);
+        assert!(explained, "peer {liar} shows {state:?}, {waiting:?} after {:?}", self.story);
     }
 }

@@ -34,7 +34,7 @@ mod server;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::event::{Event, ShareState, ShareView};
+use crate::event::{Event, PeerView, ShareState, ShareView};
 use crate::identity::DeviceKey;
 use crate::invite::Invite;
 use crate::io::*;
@@ -171,7 +171,7 @@ impl World {
         let files = manifest.files().map(|(_, entry)| by_path[entry.path.as_str()].clone());
         let sources: Files = Arc::new(files.collect());
         let clock = self.clock(peer);
-        let id = self.peers[peer].swarm.share(clock, manifest).expect("it is ours");
+        let id = self.peers[peer].swarm.share(clock, manifest, vec![]).expect("it is ours");
         self.contents.entry(id).or_insert_with(|| Arc::clone(&sources));
         self.peers[peer].sources.insert(id, sources);
         self.drain(peer);
@@ -182,7 +182,8 @@ impl World {
     pub fn share_again(&mut self, peer: usize, share: ShareId, manifest: &Manifest) {
         let files = Arc::clone(&self.contents[&share]);
         self.peers[peer].sources.insert(share, files);
-        let again = self.with(peer, |swarm, now| swarm.share(now, manifest.clone()));
+        let kept = self.peers[peer].kept.get(&share).cloned().unwrap_or_default();
+        let again = self.with(peer, |swarm, now| swarm.share(now, manifest.clone(), kept));
         assert_eq!(again, Ok(share), "the same files are the same share");
     }
 
@@ -310,7 +311,7 @@ impl World {
                     )
                 })
                 .collect();
-            let connected = peer.swarm.peers().filter(|peer| peer.connected).count();
+            let connected = peer.swarm.peers().filter(PeerView::is_connected).count();
             format!(
                 "peer {i}: joined {}, {connected} connected, {shares:?}",
                 peer.swarm.is_joined()

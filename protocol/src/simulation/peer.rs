@@ -8,7 +8,7 @@ use super::pipe::Pipe;
 use crate::event::Event;
 use crate::identity::DeviceKey;
 use crate::io::ConnectionId;
-use crate::manifest::ShareId;
+use crate::manifest::{HashBatch, ShareId};
 use crate::signaling::PeerId;
 use crate::swarm::Swarm;
 use crate::time::{Duration, Instant};
@@ -25,6 +25,8 @@ pub struct Peer {
     pub sources: BTreeMap<ShareId, Files>,
     /// What it received; survives crashes.
     pub disk: BTreeMap<ShareId, Store>,
+    /// What it signed as an origin and was told to keep; survives crashes.
+    pub kept: BTreeMap<ShareId, Vec<HashBatch>>,
     /// May fail a storage request.
     pub fault: Option<Fault>,
     /// Storage answers take up to this long, each for itself.
@@ -78,6 +80,7 @@ impl Peer {
             completed: BTreeMap::new(),
             sources: BTreeMap::new(),
             disk: BTreeMap::new(),
+            kept: BTreeMap::new(),
             fault: None,
             disk_delay: Duration::from_millis(2),
             uplink: None,

@@ -54,7 +54,8 @@ impl World {
     }
 
     fn lose_server(&mut self, peer: usize, socket: u32) {
-        let closed = SignalingEvent::Closed { reason: "server gone".into() };
+        let closed =
+            SignalingEvent::Closed { cause: LostCause::Server, reason: "server gone".into() };
         self.later(Duration::ZERO, Happening::Signaling(peer, socket, closed));
     }
 
@@ -77,7 +78,10 @@ impl World {
                 let event = if up {
                     SignalingEvent::Opened
                 } else {
-                    SignalingEvent::Closed { reason: "nobody listens".into() }
+                    SignalingEvent::Closed {
+                        cause: LostCause::Server,
+                        reason: "nobody listens".into(),
+                    }
                 };
                 self.later(self.net.latency, Happening::Signaling(index, socket, event));
             }

@@ -61,7 +61,7 @@ impl Swarm {
         let receiving: Vec<ShareId> = self
             .shelf
             .iter()
-            .filter(|(_, share)| matches!(&share.state, State::Receiving(d) if d.opened && !d.finishing))
+            .filter(|(_, share)| matches!(&share.state, State::Receiving(d) if d.opened && !d.finishing && d.has_room()))
             .filter(|(_, share)| self.may_receive(share))
             .map(|(&id, _)| id)
             .collect();

@@ -73,6 +73,7 @@ impl Swarm {
         self.accept_shares();
         self.may_ask = true;
         self.may_dial = true;
+        self.look_at_waits();
     }
 
     /// Receives what the policy says is to be received without asking.
@@ -343,12 +344,14 @@ impl Swarm {
             self.cancel_share(id);
         }
         self.may_ask = true;
+        self.look_at_waits();
         Ok(())
     }
 
     pub(super) fn change_serving(&mut self, id: ShareId, serve: bool) -> Result<(), NoSuchShare> {
         self.shelf.get_mut(&id).ok_or(NoSuchShare)?.wishes.serve = serve;
         self.review_serving();
+        self.look_at_waits();
         Ok(())
     }
 
@@ -358,6 +361,7 @@ impl Swarm {
         wishes.declined = !wanted;
         wishes.paused = false;
         self.may_ask = true;
+        self.look_at_waits();
         Ok(())
     }
 

@@ -5,9 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::near::Division;
 use super::shelf::{Share, State};
+use super::space::Shortage;
 use super::{NoSuchShare, Swarm};
 use crate::bitfield::Bitfield;
-use crate::event::Event;
+use crate::event::{Event, Failure};
 use crate::io::{ConnectionId, Kept, StorageError, StorageRequest};
 use crate::manifest::{KnownHashes, ShareId};
 use crate::message::PeerMessage;
@@ -21,6 +22,8 @@ use crate::wanted::Wanted;
 const COMMIT_BYTES: u64 = 1 << 20;
 /// … or have waited this long.
 const COMMIT_DELAY: Duration = Duration::from_millis(200);
+/// How often a share is opened anew because what was read back was not what was written.
+const MAX_DAMAGED: u32 = 3;
 
 /// A share being received, or received.
 pub(super) struct Download {
@@ -28,6 +31,11 @@ pub(super) struct Download {
     pub(super) opened: bool,
     /// Whether all is committed and the files are being put in place.
     pub(super) finishing: bool,
+    /// Requests to make room that are under way; until they are answered nothing is asked for.
+    pub(super) reserving: u32,
+    /// There is no room; and how often that was so since something was last committed.
+    pub(super) shortage: Option<Shortage>,
+    pub(super) shortages: u32,
     /// Pieces whose hash held, durable or on the way there.
     pub(super) verified: Bitfield,
     /// What is wanted; taken are pieces that were verified or asked for.
@@ -47,8 +55,9 @@ pub(super) struct Download {
     written_bytes: u64,
     commit_at: Option<Instant>,
     committing: Vec<PieceIndex>,
-    /// How many of the known batches were handed to storage.
+    /// How many of the known batches were handed to storage, and how many were before the last commit.
     batches_kept: usize,
+    batches_kept_before: usize,
     pub(super) fetched: u64,
     pub(super) reused: u64,
     pub(super) wasted: u64,
@@ -62,6 +71,9 @@ impl Download {
         Self {
             opened: false,
             finishing: false,
+            reserving: 0,
+            shortage: None,
+            shortages: 0,
             verified: Bitfield::new(pieces),
             wanted,
             placed: BTreeSet::new(),
@@ -75,6 +87,7 @@ impl Download {
             commit_at: None,
             committing: Vec::new(),
             batches_kept: 0,
+            batches_kept_before: 0,
             fetched: 0,
             reused: 0,
             wasted: 0,
@@ -86,6 +99,13 @@ impl Download {
     /// When written pieces are to be committed, if nothing is being committed.
     pub(super) fn commit_due(&self) -> Option<Instant> {
         self.commit_at.filter(|_| self.committing.is_empty())
+    }
+
+    /// What was written is committed without waiting for more.
+    pub(super) fn commit_soon(&mut self, now: Instant) {
+        if !self.written.is_empty() {
+            self.commit_at = Some(now);
+        }
     }
 
     /// Wanted pieces that are missing, in order.
@@ -135,8 +155,18 @@ impl Swarm {
             // Our own files are there or they are not; sharing them again is what helps.
             State::Failed(_) if share.ours => return Err(NoSuchShare),
             State::Failed(_) => {}
+            State::Detached => return Err(NoSuchShare),
             State::Shared | State::Receiving(_) | State::Complete(_) => return Ok(()),
         }
+        share.damaged = 0;
+        self.begin_download(id);
+        self.review_serving();
+        Ok(())
+    }
+
+    /// Begins a download with nothing but what the store turns out to have.
+    fn begin_download(&mut self, id: ShareId) {
+        let Some(share) = self.shelf.get_mut(&id) else { return };
         let pieces = share.geometry().pieces();
         let start = self.rng.below(pieces);
         share.have = Bitfield::new(pieces);
@@ -144,26 +174,26 @@ impl Swarm {
         let wanted = Wanted::new(share.geometry(), &share.wishes.selection);
         let download = Download::new(self.now, start, pieces, wanted);
         share.state = State::Receiving(Box::new(download));
+        share.recalled = None;
+        self.open_store(id);
+    }
+
+    pub(super) fn open_store(&mut self, id: ShareId) {
+        let Some(share) = self.shelf.get(&id) else { return };
         let (manifest, signed) = (share.manifest.clone(), share.signed.clone());
-        let files = share.wanted_files().collect();
-        self.storage_out.push_back(StorageRequest::Open { share: id, manifest, signed, files });
-        self.review_serving();
-        Ok(())
+        self.storage_out.push_back(StorageRequest::Open { share: id, manifest, signed });
     }
 
     pub(super) fn on_opened(&mut self, id: ShareId, result: Result<Kept, StorageError>) {
         let kept = match result {
             Ok(kept) => kept,
+            Err(StorageError::Full { available }) => return self.run_short(id, available, None),
             Err(error) => return self.fail_share(id, error.into()),
         };
         let Some(share) = self.shelf.get_mut(&id) else { return };
         let origin = share.manifest.origin();
-        for batch in kept.batches {
-            // What was kept is believed no more than what comes from a peer.
-            if batch.share == id && batch.verify(&origin).is_ok() {
-                let _ = share.hashes.insert(batch);
-            }
-        }
+        // What was kept is believed no more than what comes from a peer.
+        share.hashes = KnownHashes::verified(id, &origin, kept.batches);
         let geometry = share.manifest.geometry().clone();
         let have = match kept.pieces {
             pieces if pieces.len() == geometry.pieces() => pieces,
@@ -179,20 +209,26 @@ impl Swarm {
             download.reused += u64::from(geometry.length(piece));
         }
         download.opened = true;
+        download.shortage = None;
         download.batches_kept = hashes.batches().len();
         let whole = |file: &FileIndex| {
             file.0 < geometry.files() && geometry.pieces_of(*file).all(|piece| have.contains(piece))
         };
         download.placed = kept.finished.into_iter().filter(whole).collect();
+        let lacks = !download.wanted.is_met(have);
         self.announce(id);
+        if lacks {
+            self.reserve(id);
+        }
         self.finish_if_whole(id);
         self.may_ask = true;
     }
 
-    fn finish_if_whole(&mut self, id: ShareId) {
+    pub(super) fn finish_if_whole(&mut self, id: ShareId) {
         let Some(share) = self.shelf.get_mut(&id) else { return };
         let Share { state: State::Receiving(download), have, .. } = &*share else { return };
-        if !download.opened || download.finishing || !download.wanted.is_met(have) {
+        let ready = download.opened && !download.finishing && download.has_room();
+        if !ready || !download.wanted.is_met(have) {
             return;
         }
         let missing: Vec<FileIndex> =
@@ -207,11 +243,17 @@ impl Swarm {
     }
 
     pub(super) fn on_finished(&mut self, id: ShareId, result: Result<(), StorageError>) {
-        if let Err(error) = result {
-            return self.fail_share(id, error.into());
-        }
         let Some(share) = self.shelf.get_mut(&id) else { return };
         let Some(download) = share.download() else { return };
+        match result {
+            Ok(()) => {}
+            Err(StorageError::Full { available }) => {
+                download.finishing = false;
+                return self.run_short(id, available, None);
+            }
+            Err(error @ StorageError::Damaged(_)) => return self.on_damaged(id, error),
+            Err(error) => return self.fail_share(id, error.into()),
+        }
         download.placed.extend(std::mem::take(&mut download.placing));
         // More may have been wanted meanwhile.
         let wanted: Vec<FileIndex> = share.wanted_files().collect();
@@ -222,6 +264,19 @@ impl Swarm {
         download.finishing = false;
         self.finish_if_whole(id);
         self.may_ask = true;
+    }
+
+    /// Not all that was written is there: opening the store anew tells what is, and the rest comes again.
+    fn on_damaged(&mut self, id: ShareId, error: StorageError) {
+        let Some(share) = self.shelf.get_mut(&id) else { return };
+        share.damaged += 1;
+        if share.damaged > MAX_DAMAGED {
+            return self.fail_share(id, Failure::Storage(error));
+        }
+        self.storage_out.push_back(StorageRequest::Close { share: id, discard: false });
+        self.stop_serving(id);
+        self.withdraw(id);
+        self.begin_download(id);
     }
 
     /// All that is wanted of a share is in its place.
@@ -259,6 +314,11 @@ impl Swarm {
             };
             share.state = State::Receiving(download);
         }
+        let Some(download) = share.download() else { return };
+        let lacks = download.opened && !download.wanted.is_met(&download.verified);
+        if lacks {
+            self.reserve(id);
+        }
         self.cancel_unwanted(id);
         self.finish_if_whole(id);
         self.may_ask = true;
@@ -280,8 +340,13 @@ impl Swarm {
         if !download.verified.contains(piece) {
             return; // of an earlier attempt to receive the share
         }
-        if let Err(error) = result {
-            return self.fail_share(id, error.into());
+        match result {
+            Ok(()) => {}
+            Err(StorageError::Full { available }) => {
+                self.unwrite(id, piece);
+                return self.run_short(id, available, None);
+            }
+            Err(error) => return self.fail_share(id, error.into()),
         }
         download.written.push(piece);
         download.written_bytes += len;
@@ -304,18 +369,28 @@ impl Swarm {
         download.commit_at = None;
         download.committing.clone_from(&pieces);
         let batches = hashes.batches()[download.batches_kept..].to_vec();
-        download.batches_kept = hashes.batches().len();
+        download.batches_kept_before =
+            std::mem::replace(&mut download.batches_kept, hashes.batches().len());
         self.storage_out.push_back(StorageRequest::Commit { share: id, pieces, batches });
     }
 
     pub(super) fn on_committed(&mut self, id: ShareId, result: Result<(), StorageError>) {
-        if let Err(error) = result {
-            return self.fail_share(id, error.into());
-        }
         let Some(share) = self.shelf.get_mut(&id) else { return };
         let served = share.is_served();
-        let Share { state: State::Receiving(download), have, .. } = share else { return };
+        let Share { state: State::Receiving(download), have, manifest, .. } = share else { return };
         let pieces = std::mem::take(&mut download.committing);
+        match result {
+            Ok(()) => download.shortages = 0,
+            Err(StorageError::Full { available }) => {
+                // They are written, and are committed with the next ones.
+                let lengths = pieces.iter().map(|&piece| manifest.geometry().length(piece));
+                download.written_bytes += lengths.map(u64::from).sum::<u64>();
+                download.written.extend(pieces);
+                download.batches_kept = download.batches_kept_before;
+                return self.run_short(id, available, None);
+            }
+            Err(error) => return self.fail_share(id, error.into()),
+        }
         pieces.iter().for_each(|&piece| {
             have.insert(piece);
         });

@@ -254,7 +254,8 @@ impl Swarm {
         let first = batch.first.0;
         if let Err(error) = share.hashes.insert(batch) {
             debug!(%error, "a share contradicts itself");
-            return self.fail_share(id, Failure::OriginChanged);
+            let name = share.name_of(error.0);
+            return self.fail_share(id, Failure::OriginChanged(name));
         }
         for piece in (first..end).map(PieceIndex) {
             self.check_piece(id, piece);
@@ -420,7 +421,7 @@ impl Swarm {
 
 impl Lane {
     /// When what was asked for is overdue: nothing came for too long.
-    fn silence_ends(&self) -> Option<Instant> {
+    pub(super) fn silence_ends(&self) -> Option<Instant> {
         (!self.asked.is_empty()).then(|| self.heard + self.patience)
     }
 }

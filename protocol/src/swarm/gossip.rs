@@ -106,7 +106,8 @@ impl Swarm {
             (1..GONE, 0) => false,
             _ => told != distance,
         };
-        let gone = distance == GONE && matches!(share.state, State::Available);
+        let kept = share.recalled.is_some();
+        let gone = distance == GONE && matches!(share.state, State::Available) && !kept;
         if changed {
             self.announce(id);
         } else if let Some(share) = self.shelf.get_mut(&id) {
@@ -126,7 +127,7 @@ impl Share {
         match &self.state {
             _ if self.is_served() => Some(Holding::of(&self.have)),
             State::Receiving(_) | State::Complete(_) => Some(Holding::Nothing),
-            State::Shared | State::Available | State::Failed(_) => None,
+            State::Shared | State::Detached | State::Available | State::Failed(_) => None,
         }
     }
 }

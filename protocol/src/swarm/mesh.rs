@@ -128,7 +128,7 @@ impl Swarm {
     /// Connects to as many more members as there should be, of those that may be tried now.
     pub(super) fn dial(&mut self) {
         self.dial_at = None;
-        if self.server != Server::Joined {
+        if self.server != Server::Joined && self.neighbours().next().is_none() {
             return;
         }
         let limit = self.connection_limit();
@@ -164,6 +164,7 @@ impl Swarm {
             .filter(|(_, member)| member.lane.is_none() && which(member))
             .filter(|(_, member)| member.dial_at.is_some_and(|at| at <= self.now))
             .map(|(&peer, _)| peer)
+            .filter(|&peer| self.can_signal(peer))
             .collect()
     }
 
@@ -402,6 +403,11 @@ impl Swarm {
     }
 
     // ---- time ----
+
+    /// When a holder of what is lacking is sought next.
+    pub(super) fn next_seek(&self) -> Option<Instant> {
+        self.seek.at
+    }
 
     pub(super) fn on_mesh_timeouts(&mut self) {
         if self.dial_at.is_some_and(|at| at <= self.now) {

@@ -8,6 +8,7 @@
 //! |---|---|
 //! | `mod.rs` | the interface, and the machine's state |
 //! | `server.rs` | the signaling server, and sealed signals |
+//! | `relay.rs` | signals by way of neighbours |
 //! | `peers.rs` | members, connections coming and going, who is let in |
 //! | `mesh.rs` | whom to connect to, where not everybody fits |
 //! | `gossip.rs` | how shares come to be known to everybody |
@@ -18,9 +19,11 @@
 //! | `near.rs` | near peers before far ones |
 //! | `fetch.rs` | checking what comes |
 //! | `download.rs` | getting it stored, and files in their place |
+//! | `space.rs` | room for what is received |
 //! | `serve.rs` | answering requests, signing hashes |
 //! | `seed.rs` | what to send to whoever leaves the choice to us |
 //! | `control.rs` | the user's policy, and what follows from changing it |
+//! | `waits.rs` | what is waited for, since when and until when |
 //! | `view.rs` | how things stand, for people |
 
 mod ask;
@@ -33,22 +36,25 @@ mod lanes;
 mod mesh;
 mod near;
 mod peers;
+mod relay;
 mod seed;
 mod serve;
 mod server;
 mod shelf;
+mod space;
 mod view;
+mod waits;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use crate::event::{Event, PeerView, ShareView};
+use crate::event::{Event, PeerView, Recalled, ServerView, ShareView};
 use crate::identity::{DeviceKey, PublicKey};
 use crate::invite::{Invite, SignalingKey};
 use crate::io::{
     Channel, ConnectionEvent, ConnectionId, ConnectionRequest, ReadId, SignalingEvent,
     SignalingRequest, StorageRequest, StorageResponse, Transmit,
 };
-use crate::manifest::{Manifest, ManifestError, ShareId};
+use crate::manifest::{HashBatch, KnownHashes, Manifest, ManifestError, ShareId, SignedManifest};
 use crate::piece::{FileHash, FileIndex, PieceIndex};
 use crate::policy::{Policy, Priority, Selection};
 use crate::rate::{Meter, TokenBucket};
@@ -102,6 +108,8 @@ pub struct Swarm {
     unix_ms_at_start: u64,
 
     server: Server,
+    /// Why the server is not there, while that is so.
+    server_lost: Option<server::Lost>,
     peer_id: Option<PeerId>,
     /// What brings our id back when the connection to the server broke.
     resume_token: Option<ResumeToken>,
@@ -140,6 +148,10 @@ pub struct Swarm {
     /// When a member may be dialled that we would have dialled by now.
     dial_at: Option<Instant>,
     seek: Seek,
+    /// When to look at what is waited for.
+    waits_at: Option<Instant>,
+    /// Bytes that we can still store, as others were told.
+    capacity: Option<u64>,
 
     next_connection: u32,
     next_read: u64,
@@ -171,6 +183,7 @@ impl Swarm {
             started: now,
             unix_ms_at_start: unix_ms,
             server: Server::Idle,
+            server_lost: None,
             peer_id: None,
             resume_token: None,
             ice_servers: Vec::new(),
@@ -192,6 +205,8 @@ impl Swarm {
             may_dial: false,
             dial_at: None,
             seek: Seek::default(),
+            waits_at: None,
+            capacity: None,
             receipts: BTreeMap::new(),
             heard_of: BTreeSet::new(),
             gossip_at: None,
@@ -225,6 +240,11 @@ impl Swarm {
     /// Whether the server knows that we are here.
     pub fn is_joined(&self) -> bool {
         matches!(self.server, Server::Joined)
+    }
+
+    /// How we stand with the server.
+    pub fn server(&self) -> ServerView {
+        self.view_server()
     }
 
     /// The policy in force.
@@ -312,6 +332,7 @@ impl Swarm {
         match response {
             StorageResponse::Read { read, result } => self.on_read(read, result),
             StorageResponse::Opened { share, result } => self.on_opened(share, result),
+            StorageResponse::Reserved { share, result } => self.on_reserved(share, result),
             StorageResponse::Written { share, piece, result } => {
                 self.on_written(share, piece, result);
             }
@@ -329,9 +350,17 @@ impl Swarm {
         self.on_gossip_timeouts();
         self.on_manifest_timeouts();
         self.on_fetch_timeouts();
+        self.on_space_timeouts();
+        self.on_wait_timeouts();
         self.review_serving();
         self.on_serve_timeouts();
         self.on_lane_timeouts();
+    }
+
+    /// The system says that the network went, or came back, perhaps as another one.
+    pub fn handle_network(&mut self, now: Instant, up: bool) {
+        self.now = self.now.max(now);
+        if up { self.on_network_up() } else { self.on_network_down() }
     }
 
     /// Enters the room: the server is asked to introduce us, again and again until it does.
@@ -341,17 +370,85 @@ impl Swarm {
     }
 
     /// Puts files into the room, with this machine's key as their origin. Reads for it name files by
-    /// their index in this manifest. Sharing the same again changes nothing.
-    pub fn share(&mut self, now: Instant, manifest: Manifest) -> Result<ShareId, ManifestError> {
+    /// their index in this manifest. Sharing the same again changes nothing. `known` are the hash batches
+    /// that an earlier run was told to [keep](StorageRequest::Keep): what differs from them is not served.
+    pub fn share(
+        &mut self,
+        now: Instant,
+        manifest: Manifest,
+        known: Vec<HashBatch>,
+    ) -> Result<ShareId, ManifestError> {
         self.now = self.now.max(now);
-        self.put_on_shelf(manifest)
+        self.put_on_shelf(manifest, known)
     }
 
-    /// Fetches what is wanted of a share that is available, or tries again after a failure.
+    /// Puts a share on the shelf that an earlier run left in the store. [`Swarm::receive`] goes on with it,
+    /// [`Swarm::stop`] can erase it.
+    pub fn recall(
+        &mut self,
+        now: Instant,
+        signed: SignedManifest,
+        recalled: Recalled,
+    ) -> Result<ShareId, ManifestError> {
+        self.now = self.now.max(now);
+        let id = signed.share();
+        let share = self.put_back_on_shelf(signed, shelf::State::Available)?;
+        if matches!(share.state, shelf::State::Available) {
+            (share.recalled, share.saved) = (Some(recalled), recalled.saved);
+        }
+        Ok(id)
+    }
+
+    /// Puts a share of ours on the shelf that an earlier run shared, although its files cannot be read until
+    /// people act. [`Swarm::share`] with the same files attaches them. `known` are the hash batches that
+    /// the earlier run was told to keep.
+    pub fn recall_own(
+        &mut self,
+        now: Instant,
+        signed: SignedManifest,
+        known: Vec<HashBatch>,
+    ) -> Result<ShareId, ManifestError> {
+        self.now = self.now.max(now);
+        let (id, key) = (signed.share(), self.key.public());
+        let share = self.put_back_on_shelf(signed, shelf::State::Detached)?;
+        if matches!(share.state, shelf::State::Detached) {
+            share.hashes = KnownHashes::verified(id, &key, known);
+        }
+        Ok(id)
+    }
+
+    /// The files of a share of ours cannot be read any more until people act.
+    pub fn detach(&mut self, now: Instant, share: ShareId) -> Result<(), NoSuchShare> {
+        self.now = self.now.max(now);
+        self.lose_files(share)
+    }
+
+    /// A complete share was saved elsewhere: it may be erased when room is needed.
+    pub fn mark_saved(&mut self, now: Instant, share: ShareId) -> Result<(), NoSuchShare> {
+        self.now = self.now.max(now);
+        self.shelf.get_mut(&share).ok_or(NoSuchShare)?.saved = true;
+        Ok(())
+    }
+
+    /// How many bytes the adapter can still store, if that is known: others are told.
+    pub fn set_capacity(&mut self, now: Instant, bytes: Option<u64>) {
+        self.now = self.now.max(now);
+        self.change_capacity(bytes);
+    }
+
+    /// Tries the server now, also after it has refused us.
+    pub fn retry_server(&mut self, now: Instant) {
+        self.now = self.now.max(now);
+        self.try_server_again();
+    }
+
+    /// Fetches what is wanted of a share that is available, or tries again after a failure. One that
+    /// waits for room on the disk looks at once.
     pub fn receive(&mut self, now: Instant, share: ShareId) -> Result<(), NoSuchShare> {
         self.now = self.now.max(now);
         self.note_wanted(share, true)?;
-        self.start_receiving(share)
+        self.start_receiving(share)?;
+        self.retry_space(share)
     }
 
     /// Chooses which files of a share are wanted and how urgently; before, all are. It holds for a
@@ -367,8 +464,7 @@ impl Swarm {
         self.change_selection(share, selection)
     }
 
-    /// Stops sharing, fetching or serving on. `discard` also erases what was stored of it, unless it
-    /// is complete.
+    /// Stops sharing, fetching or serving on. `discard` also erases all that the store keeps of it.
     pub fn stop(&mut self, now: Instant, share: ShareId, discard: bool) -> Result<(), NoSuchShare> {
         self.now = self.now.max(now);
         self.note_wanted(share, false)?;
@@ -382,10 +478,11 @@ impl Swarm {
         self.change_paused(share, true)
     }
 
-    /// Goes on where [`Swarm::pause`] stopped.
+    /// Goes on where [`Swarm::pause`] stopped. What waits for room on the disk looks at once.
     pub fn resume(&mut self, now: Instant, share: ShareId) -> Result<(), NoSuchShare> {
         self.now = self.now.max(now);
-        self.change_paused(share, false)
+        self.change_paused(share, false)?;
+        self.retry_space(share)
     }
 
     /// How urgent a share is among several that are received at one time.
@@ -467,6 +564,8 @@ impl Swarm {
             self.next_gossip_timeout(),
             self.next_manifest_timeout(),
             self.next_fetch_timeout(),
+            self.next_space_timeout(),
+            self.next_wait_timeout(),
             self.next_serve_timeout(),
             self.next_lane_timeout(),
             self.next_upload(),

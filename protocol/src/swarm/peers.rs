@@ -15,7 +15,7 @@ use super::server::LAST_RETRY;
 use super::shelf::PeerShare;
 use crate::confirm::{Side, Transcript};
 use crate::envelope::Signal;
-use crate::event::{CloseReason, Event};
+use crate::event::{CloseReason, Event, Halt};
 use crate::identity::{PublicKey, Signature};
 use crate::io::{
     Channel, ConnectionEvent, ConnectionId, ConnectionRequest, ConnectionState, Description,
@@ -30,6 +30,8 @@ use crate::scheduler::{SILENCE, Window};
 use crate::signaling::PeerId;
 use crate::time::{Duration, Instant};
 
+/// A member that the server does not know (any more) is tried so often by way of neighbours.
+const MAX_ATTEMPTS_UNSEEN: u32 = 8;
 /// A peer that lets control messages pile up this far is as good as gone.
 const MAX_CONTROL_QUEUE_BYTES: usize = 8 << 20;
 
@@ -55,6 +57,10 @@ pub(super) struct Member {
     pub(super) sought: bool,
     /// What it says it has.
     pub(super) shares: BTreeMap<ShareId, PeerShare>,
+    /// With which shares it says it is stuck, and why.
+    pub(super) halts: BTreeMap<ShareId, Halt>,
+    /// Bytes that it says it can still store.
+    pub(super) available: Option<u64>,
     pub(super) sent: u64,
     pub(super) received: u64,
     /// The caps on what it is sent and what it sends, over all connections to it.
@@ -87,6 +93,8 @@ pub(super) struct Lane {
     pub(super) blocks_buffered: usize,
 
     pub(super) introductions: Introductions,
+    /// What bounds the signals that are passed on for it.
+    pub(super) relayed: TokenBucket,
     /// Whether it was made to get what nobody else around has.
     pub(super) sought: bool,
 
@@ -143,6 +151,8 @@ impl Member {
             dial_at: Some(dial_at),
             sought: false,
             shares: BTreeMap::new(),
+            halts: BTreeMap::new(),
+            available: None,
             sent: 0,
             received: 0,
             upload: TokenBucket::new(Instant::ZERO, None),
@@ -215,6 +225,7 @@ impl Swarm {
             control_buffered: 0,
             blocks_buffered: 0,
             introductions: Introductions::default(),
+            relayed: Self::relay_allowance(self.now),
             sought: false,
             window: Window::new(),
             asked: BTreeMap::new(),
@@ -277,10 +288,12 @@ impl Swarm {
         }
     }
 
-    /// Whether the server does not know the peer (any more) to which this connection leads.
+    /// Whether no signal can reach the peer (any more) to which this connection leads.
     fn is_absent(&self, connection: ConnectionId) -> bool {
-        let peer = self.lanes.get(&connection).map(|lane| lane.peer);
-        peer.and_then(|peer| self.members.get(&peer)).is_none_or(|member| !member.present)
+        let Some(peer) = self.lanes.get(&connection).map(|lane| lane.peer) else { return true };
+        // While the server is away it may come back, and know the peer.
+        let present = self.members.get(&peer).is_some_and(|member| member.present);
+        !present && !self.can_signal(peer)
     }
 
     fn on_open(&mut self, connection: ConnectionId, opened: Opened) {
@@ -360,6 +373,7 @@ impl Swarm {
         // the case that the first was lost, and only then go on.
         self.confirm(connection);
         self.announce_shelf(connection);
+        self.announce_standing(connection);
         self.pass_on_receipts(connection);
         self.introduce(connection, None);
     }
@@ -415,7 +429,9 @@ impl Swarm {
             let name = member.name.clone();
             self.events.push_back(Event::PeerGone { peer: lane.peer, name, reason });
         }
-        if !member.present || reason == CloseReason::Left {
+        let unseen = !member.present;
+        let given_up = unseen && member.attempts > MAX_ATTEMPTS_UNSEEN;
+        if reason == CloseReason::Left || given_up || unseen && !self.can_signal(lane.peer) {
             self.members.remove(&lane.peer);
         }
         self.may_ask = true;
@@ -556,6 +572,11 @@ impl Swarm {
             }
             PeerMessage::Request { request, share, run, with_hashes, flexible } => {
                 self.on_request(connection, request, share, run, with_hashes, flexible);
+            }
+            PeerMessage::Capacity { bytes } => self.on_capacity(peer, bytes),
+            PeerMessage::Halt { share, halt } => self.on_halt(peer, share, halt),
+            PeerMessage::Relay { from, to, envelope } => {
+                self.on_relay(connection, from, to, envelope);
             }
             PeerMessage::Credit { bytes } => self.on_credit(connection, bytes),
             PeerMessage::Queued => self.on_queued(connection),

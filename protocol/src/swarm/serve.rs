@@ -327,13 +327,17 @@ impl Swarm {
                 (Some(hash), Some(known)) if hash == known => {}
                 (Some(hash), None) if ours => unsigned.push((loaded.piece, hash)),
                 _ => {
-                    let piece = loaded.piece;
-                    return self.lose_piece(id, piece, StorageError::Changed);
+                    let (piece, name) = (loaded.piece, share.name_of(loaded.piece));
+                    return self.lose_piece(id, piece, StorageError::Changed(name));
                 }
             }
         }
-        for batch in signed_batches(id, &unsigned, &self.key) {
+        let batches = signed_batches(id, &unsigned, &self.key);
+        for batch in batches.iter().cloned() {
             share.hashes.insert(batch).expect("only pieces without a hash were signed");
+        }
+        if !batches.is_empty() {
+            self.storage_out.push_back(StorageRequest::Keep { share: id, batches });
         }
         if group.with_hashes {
             self.tell_hashes(at);
@@ -534,6 +538,12 @@ fn signed_batches(
 }
 
 impl Share {
+    /// The path of the file that a piece is of.
+    pub(super) fn name_of(&self, piece: PieceIndex) -> String {
+        let span = self.geometry().span(piece);
+        span.map_or_else(String::new, |span| self.manifest.file(span.file).path.to_string())
+    }
+
     /// Bytes of the pieces in `have`.
     pub(super) fn have_bytes(&self) -> u64 {
         if self.have.is_full() {

@@ -1,16 +1,17 @@
-//! The signaling server: joining, whom it tells of, and the sealed signals it passes on. When it is gone,
-//! connections stay, and it is tried again.
+//! The signaling server: joining, whom it tells of, and the sealed signals that pass through it. When it
+//! is gone, connections stay, signals go by way of neighbours (`relay`), and it is tried again.
 
-use tracing::{debug, trace};
+use tracing::debug;
 
 use super::Swarm;
 use super::mesh::{BUSY_PATIENCE, NEWCOMER_PATIENCE};
 use crate::envelope::{self, Route, Signal};
-use crate::event::{CloseReason, Event};
-use crate::io::{ConnectionId, Description, Role, SignalingEvent, SignalingRequest};
+use crate::event::{CloseReason, Event, ServerView};
+use crate::io::{ConnectionId, Description, LostCause, Role, SignalingEvent, SignalingRequest};
 use crate::message::PeerMessage;
 use crate::signaling::{
-    ClientMessage, Envelope, MAX_MEMBERS_TOLD, PeerId, Resume, SIGNALING_VERSION, ServerMessage,
+    ClientMessage, Envelope, ErrorCode, MAX_MEMBERS_TOLD, PeerId, Resume, SIGNALING_VERSION,
+    ServerMessage,
 };
 use crate::time::{Duration, Instant};
 
@@ -20,17 +21,35 @@ const FIRST_RETRY: Duration = Duration::from_secs(1);
 pub(super) const LAST_RETRY: Duration = Duration::from_secs(30);
 /// The server has this long to let us in.
 const JOIN_TIMEOUT: Duration = Duration::from_secs(20);
+
 /// How we stand with the signaling server.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Server {
-    /// Not asked yet, left, or refused for good.
+    /// Not asked yet, or left.
     Idle,
     /// Opening, or waiting to be let in.
-    Joining { attempt: u32, give_up: Instant },
+    Joining { attempt: u32, since: Instant, give_up: Instant },
     /// In the room.
     Joined,
     /// Trying again later.
     Waiting { attempt: u32, until: Instant },
+    /// It will not have us.
+    Refused { code: ErrorCode, message: String },
+}
+
+/// Why the server is not there, while that is so.
+#[derive(Clone, Debug)]
+pub(super) struct Lost {
+    cause: LostCause,
+    reason: String,
+    since: Instant,
+}
+
+impl Lost {
+    pub(super) fn view(&self, retry_at: Instant) -> ServerView {
+        let Self { cause, reason, since } = self.clone();
+        ServerView::Lost { cause, reason, since, retry_at }
+    }
 }
 
 impl Swarm {
@@ -38,8 +57,51 @@ impl Swarm {
 
     pub(super) fn open_signaling(&mut self) {
         if self.server == Server::Idle {
-            self.server = Server::Joining { attempt: 0, give_up: self.now + JOIN_TIMEOUT };
-            self.signaling_out.push_back(SignalingRequest::Open);
+            self.try_server(0);
+        }
+    }
+
+    fn try_server(&mut self, attempt: u32) {
+        let since = self.now;
+        self.server = Server::Joining { attempt, since, give_up: since + JOIN_TIMEOUT };
+        self.signaling_out.push_back(SignalingRequest::Open);
+    }
+
+    /// People want the server tried now.
+    pub(super) fn try_server_again(&mut self) {
+        if matches!(self.server, Server::Waiting { .. } | Server::Refused { .. }) {
+            self.try_server(0);
+        }
+    }
+
+    /// The network is back, perhaps another one: what went through the old one is void, even if nobody has
+    /// noticed yet.
+    pub(super) fn on_network_up(&mut self) {
+        if matches!(self.server, Server::Joined | Server::Joining { .. }) {
+            self.signaling_out.push_back(SignalingRequest::Close);
+        }
+        if !matches!(self.server, Server::Idle | Server::Refused { .. }) {
+            self.try_server(0);
+        }
+        let now = self.now;
+        self.lanes.values_mut().for_each(|lane| lane.negotiation.handle_network_up(now));
+        self.connect_again();
+        self.look_at_waits();
+    }
+
+    pub(super) fn on_network_down(&mut self) {
+        let reason = "this device has no network".to_owned();
+        match self.server {
+            Server::Idle | Server::Refused { .. } => {}
+            // It is closed when that is noticed; until then nothing comes of trying.
+            Server::Joined | Server::Joining { .. } => {
+                self.signaling_out.push_back(SignalingRequest::Close);
+                self.on_server_lost(LostCause::Network, reason);
+            }
+            Server::Waiting { .. } => {
+                let since = self.server_lost.as_ref().map_or(self.now, |lost| lost.since);
+                self.server_lost = Some(Lost { cause: LostCause::Network, reason, since });
+            }
         }
     }
 
@@ -52,24 +114,26 @@ impl Swarm {
                     ClientMessage::Join { version: SIGNALING_VERSION, room: self.room, resume };
                 self.signaling_out.push_back(SignalingRequest::Send(join));
             }
-            SignalingEvent::Closed { reason } => self.on_server_lost(reason),
+            SignalingEvent::Closed { cause, reason } => self.on_server_lost(cause, reason),
             SignalingEvent::Message(message) => self.on_server_message(message),
         }
     }
 
-    fn on_server_lost(&mut self, reason: String) {
+    fn on_server_lost(&mut self, cause: LostCause, reason: String) {
         let attempt = match self.server {
-            Server::Idle | Server::Waiting { .. } => return,
+            Server::Idle | Server::Refused { .. } | Server::Waiting { .. } => return,
             Server::Joining { attempt, .. } => attempt,
             Server::Joined => 0,
         };
         let retry_in = self.backoff(attempt);
         self.server = Server::Waiting { attempt: attempt + 1, until: self.now + retry_in };
-        self.events.push_back(Event::ServerLost { reason, retry_in });
+        let since = self.server_lost.as_ref().map_or(self.now, |lost| lost.since);
+        self.server_lost = Some(Lost { cause, reason: reason.clone(), since });
+        self.events.push_back(Event::ServerLost { cause, reason, retry_in });
     }
 
     fn on_server_message(&mut self, message: ServerMessage) {
-        if matches!(self.server, Server::Idle | Server::Waiting { .. }) {
+        if !matches!(self.server, Server::Joining { .. } | Server::Joined) {
             return debug!("a message of a connection that was lost");
         }
         match message {
@@ -87,13 +151,14 @@ impl Swarm {
             ServerMessage::PeerLeft { peer } | ServerMessage::Undeliverable { to: peer } => {
                 self.on_absent(peer);
             }
-            ServerMessage::Signal { from, envelope } => self.on_envelope(from, &envelope),
+            ServerMessage::Signal { from, envelope } => self.on_envelope(from, &envelope, true),
             ServerMessage::Error { code, message } if code.is_transient() => {
                 self.signaling_out.push_back(SignalingRequest::Close);
-                self.on_server_lost(message);
+                self.on_server_lost(LostCause::Server, message);
             }
             ServerMessage::Error { code, message } => {
-                self.server = Server::Idle;
+                self.server = Server::Refused { code, message: message.clone() };
+                self.server_lost = None;
                 self.signaling_out.push_back(SignalingRequest::Close);
                 self.events.push_back(Event::Refused { code, message });
             }
@@ -103,6 +168,7 @@ impl Swarm {
     fn on_joined(&mut self, peer: PeerId, members: Vec<PeerId>) {
         let before = self.peer_id.replace(peer);
         self.server = Server::Joined;
+        self.server_lost = None;
         self.events.push_back(Event::Joined { peer });
         if before.is_some_and(|before| before != peer) {
             // Whoever is connected must know where to send signals from now on.
@@ -179,16 +245,13 @@ impl Swarm {
         let route = self.route(us, to);
         match envelope::seal(&self.signaling_key, &self.key, route, epoch, sequence, signal, nonce)
         {
-            Ok(envelope) if self.server == Server::Joined => {
-                self.signaling_out
-                    .push_back(SignalingRequest::Send(ClientMessage::Signal { to, envelope }));
-            }
-            Ok(_) => trace!(%to, "no server to pass a signal on"),
+            Ok(envelope) => self.pass(to, envelope),
             Err(error) => debug!(%to, %error, "a signal cannot be sent"),
         }
     }
 
-    fn on_envelope(&mut self, from: PeerId, envelope: &Envelope) {
+    /// An envelope came, by the server or by way of a neighbour.
+    pub(super) fn on_envelope(&mut self, from: PeerId, envelope: &Envelope, by_server: bool) {
         let Some(us) = self.peer_id else { return };
         let opened = match envelope::open(&self.signaling_key, self.route(from, us), envelope) {
             Ok(opened) => opened,
@@ -204,7 +267,7 @@ impl Swarm {
         if *member.key.get_or_insert(opened.sender) != opened.sender {
             return debug!(%from, "refused an envelope signed by another key than before");
         }
-        member.present = true;
+        member.present |= by_server;
         // A later offer restarts ICE on a connection that we gave up, perhaps under an id that it had
         // before: an answer from a new connection would be taken for one from the old.
         let is_new = opened.sequence == 0 && opened.epoch > member.epoch;
@@ -250,13 +313,11 @@ impl Swarm {
 
     pub(super) fn on_server_timeouts(&mut self) {
         match self.server {
-            Server::Waiting { attempt, until } if until <= self.now => {
-                self.server = Server::Joining { attempt, give_up: self.now + JOIN_TIMEOUT };
-                self.signaling_out.push_back(SignalingRequest::Open);
-            }
+            Server::Waiting { attempt, until } if until <= self.now => self.try_server(attempt),
             Server::Joining { give_up, .. } if give_up <= self.now => {
                 self.signaling_out.push_back(SignalingRequest::Close);
-                self.on_server_lost("the server does not answer".to_owned());
+                let reason = "the server does not answer".to_owned();
+                self.on_server_lost(LostCause::Server, reason);
             }
             _ => {}
         }
@@ -266,7 +327,7 @@ impl Swarm {
         match self.server {
             Server::Waiting { until, .. } => Some(until),
             Server::Joining { give_up, .. } => Some(give_up),
-            Server::Idle | Server::Joined => None,
+            Server::Idle | Server::Joined | Server::Refused { .. } => None,
         }
     }
 
@@ -274,9 +335,10 @@ impl Swarm {
         if self.server == Server::Joined {
             self.signaling_out.push_back(SignalingRequest::Send(ClientMessage::Leave));
         }
-        if self.server != Server::Idle {
+        if !matches!(self.server, Server::Idle | Server::Refused { .. }) {
             self.signaling_out.push_back(SignalingRequest::Close);
         }
         self.server = Server::Idle;
+        self.server_lost = None;
     }
 }

@@ -11,10 +11,10 @@ use super::download::Download;
 use super::seed::Promise;
 use super::{NoSuchShare, Swarm};
 use crate::bitfield::Bitfield;
-use crate::event::{CloseReason, Event, Failure, Withheld};
+use crate::event::{CloseReason, Event, Failure, Halt, Recalled, Wait, Withheld};
 use crate::identity::BadSignature;
 use crate::io::{ConnectionId, StorageRequest};
-use crate::manifest::{KnownHashes, Manifest, ManifestError, ShareId, SignedManifest};
+use crate::manifest::{HashBatch, KnownHashes, Manifest, ManifestError, ShareId, SignedManifest};
 use crate::message::{GONE, Holding, MANIFEST_PART_BYTES, PeerMessage, Run};
 use crate::piece::{Geometry, PieceIndex};
 use crate::signaling::PeerId;
@@ -55,12 +55,23 @@ pub(super) struct Share {
     pub(super) whole_since: Option<Instant>,
     /// How far it is, as we told everybody.
     pub(super) told_distance: u8,
+    /// What an earlier run left of it in the store, while that is not open.
+    pub(super) recalled: Option<Recalled>,
+    /// Whether it was saved elsewhere.
+    pub(super) saved: bool,
+    /// What it waits for, as last looked at, and what others were told of that.
+    pub(super) wait: Option<Wait>,
+    pub(super) told_halt: Option<Halt>,
+    /// How often what was read back of it was not what was written.
+    pub(super) damaged: u32,
 }
 
 /// How a share stands with us.
 pub(super) enum State {
     /// We are its origin.
     Shared,
+    /// We are its origin, and cannot read its files.
+    Detached,
     /// It could be received.
     Available,
     /// Being received, or the store being opened for that.
@@ -132,7 +143,11 @@ impl Share {
 impl Swarm {
     // ---- ours ----
 
-    pub(super) fn put_on_shelf(&mut self, manifest: Manifest) -> Result<ShareId, ManifestError> {
+    pub(super) fn put_on_shelf(
+        &mut self,
+        manifest: Manifest,
+        known: Vec<HashBatch>,
+    ) -> Result<ShareId, ManifestError> {
         if manifest.origin() != self.key.public() {
             return Err(ManifestError::Signature(BadSignature));
         }
@@ -140,13 +155,18 @@ impl Swarm {
         let id = signed.share();
         match self.shelf.get(&id).map(|share| &share.state) {
             Some(State::Shared) => return Ok(id),
-            None | Some(State::Available) => {}
+            None | Some(State::Available | State::Detached) => {}
             // Received before, perhaps from another tab of this browser: from now on we are its origin.
             Some(_) => drop(self.take_off_shelf(id, false)),
         }
-        let is_new = !self.shelf.contains_key(&id);
         let have = Bitfield::full(manifest.geometry().pieces());
-        let share = Share::new(manifest, signed, State::Shared, have);
+        let before = self.shelf.remove(&id);
+        let is_new = before.is_none();
+        let mut share = Share::new(manifest, signed, State::Shared, have);
+        share.hashes = match before {
+            Some(before) if known.is_empty() && before.ours => before.hashes,
+            _ => KnownHashes::verified(id, &self.key.public(), known),
+        };
         self.shelf.insert(id, share);
         self.resolve_holdings(id);
         if is_new {
@@ -154,18 +174,76 @@ impl Swarm {
         }
         self.review_serving();
         self.announce(id);
+        self.look_at_waits();
         Ok(id)
+    }
+
+    /// Puts a share on the shelf that an earlier run knew: one in its store, or one of ours whose files
+    /// cannot be read yet.
+    pub(super) fn put_back_on_shelf(
+        &mut self,
+        signed: SignedManifest,
+        state: State,
+    ) -> Result<&mut Share, ManifestError> {
+        let manifest = signed.verify(self.room)?;
+        if matches!(state, State::Detached) && manifest.origin() != self.key.public() {
+            return Err(ManifestError::Signature(BadSignature));
+        }
+        let id = signed.share();
+        if !self.shelf.contains_key(&id) {
+            let have = Bitfield::new(manifest.geometry().pieces());
+            self.shelf.insert(id, Share::new(manifest, signed, State::Available, have));
+            self.events.push_back(Event::ShareAdded { share: id });
+            self.resolve_holdings(id);
+        }
+        self.hear_of(id);
+        self.look_at_waits();
+        let share = self.shelf.get_mut(&id).expect("it was put there");
+        if matches!(share.state, State::Available) {
+            share.ours = matches!(state, State::Detached);
+            share.state = state;
+        }
+        Ok(share)
+    }
+
+    /// The files of a share of ours cannot be read any more.
+    pub(super) fn lose_files(&mut self, id: ShareId) -> Result<(), NoSuchShare> {
+        let share = self.shelf.get_mut(&id).ok_or(NoSuchShare)?;
+        if !share.ours {
+            return Err(NoSuchShare);
+        }
+        share.state = State::Detached;
+        share.have = Bitfield::new(share.geometry().pieces());
+        self.stop_serving(id);
+        self.withdraw(id);
+        self.look_at_waits();
+        Ok(())
     }
 
     pub(super) fn take_off_shelf(&mut self, id: ShareId, discard: bool) -> Result<(), NoSuchShare> {
         let share = self.shelf.get_mut(&id).ok_or(NoSuchShare)?;
         share.ours = false;
         let before = std::mem::replace(&mut share.state, State::Available);
+        let complete = matches!(before, State::Complete(_));
+        let bytes = if complete || matches!(before, State::Receiving(_)) {
+            share.have_bytes()
+        } else {
+            share.recalled.map_or(0, |recalled| recalled.bytes)
+        };
         share.have = Bitfield::new(share.geometry().pieces());
-        let unfinished = !matches!(before, State::Complete(_));
+        let was_recalled = share.recalled.take().is_some();
+        if discard {
+            share.saved = false;
+        } else if bytes > 0 {
+            share.recalled = Some(Recalled { bytes, complete, saved: share.saved });
+        }
+        if discard && was_recalled && matches!(before, State::Available) {
+            self.storage_out.push_back(StorageRequest::Close { share: id, discard });
+            self.hear_of(id);
+        }
+        self.look_at_waits();
         if !matches!(before, State::Available) {
-            self.storage_out
-                .push_back(StorageRequest::Close { share: id, discard: discard && unfinished });
+            self.storage_out.push_back(StorageRequest::Close { share: id, discard });
             self.cancel_share(id);
             self.stop_serving(id);
             self.drop_receipt(id);
@@ -462,6 +540,11 @@ impl Share {
             withheld: None,
             whole_since: None,
             told_distance: GONE,
+            recalled: None,
+            saved: false,
+            wait: None,
+            told_halt: None,
+            damaged: 0,
         }
     }
 }

@@ -4,30 +4,39 @@ use super::Swarm;
 use super::download::Download;
 use super::peers::Member;
 use super::shelf::{Share, State};
-use crate::event::{Nowhere, PeerView, ShareState, ShareView, Source, Waiting};
+use crate::event::{Halted, Nowhere, PeerLink, PeerView, ShareState, ShareView, Source};
 use crate::manifest::ShareId;
 use crate::signaling::PeerId;
-use crate::time::Duration;
 
-/// When nothing came of what was asked for this long, people are told.
-const NOTICEABLE: Duration = Duration::from_secs(5);
 /// The most files that are named as not to be had from anybody.
 const MAX_FILES_NAMED: usize = 16;
 
 impl Swarm {
     pub(super) fn view_peer(&self, id: PeerId, member: &Member) -> PeerView {
-        let lane = member.lane.and_then(|lane| self.lanes.get(&lane)).filter(|lane| lane.confirmed);
+        let lane = member.lane.and_then(|lane| self.lanes.get(&lane));
+        let link = lane.map(|lane| lane.negotiation.link());
+        let lane = lane.filter(|lane| lane.confirmed);
         PeerView {
             id,
             key: member.key,
             name: member.name.clone(),
-            connected: lane.is_some(),
+            link: link.unwrap_or(PeerLink::Waiting { next: member.dial_at }),
+            available: member.available,
             is_creator: member.key.is_some_and(|key| self.invite.is_creator(&key)),
             path: lane.and_then(|lane| lane.path),
             lanes: self.confirmed_to(id),
             sent: member.sent,
             received: member.received,
         }
+    }
+
+    /// The neighbours who are stuck with a share.
+    fn halted(&self, id: ShareId) -> Vec<Halted> {
+        let halted = |(_, peer, member): (_, PeerId, &Member)| {
+            let halt = *member.halts.get(&id)?;
+            Some(Halted { peer, name: member.name.clone(), halt })
+        };
+        self.neighbours().filter_map(halted).collect()
     }
 
     pub(super) fn view_share(&self, id: ShareId, share: &Share) -> ShareView {
@@ -43,15 +52,18 @@ impl Swarm {
             from_creator: self.invite.is_creator(&share.manifest.origin()),
             state: match &share.state {
                 State::Shared => ShareState::Shared,
+                State::Detached => ShareState::Detached,
                 State::Available => ShareState::Available,
                 State::Receiving(download) if !download.opened => ShareState::Opening,
                 State::Receiving(download) if download.finishing => ShareState::Finishing,
-                State::Receiving(download) => {
-                    ShareState::Receiving { waiting: self.waiting(id, share, download) }
-                }
+                State::Receiving(_) => ShareState::Receiving,
                 State::Complete(_) => ShareState::Complete,
                 State::Failed(failure) => ShareState::Failed(failure.clone()),
             },
+            waiting: share.wait.filter(|_| matches!(share.state, State::Receiving(_))),
+            recalled: share.recalled,
+            saved: share.saved,
+            halted: self.halted(id),
             wanted: share.wanted_bytes(),
             selection: share.wishes.selection.clone(),
             priority: share.wishes.priority,
@@ -79,28 +91,6 @@ impl Swarm {
                 State::Receiving(download) if download.opened => nowhere(share, download),
                 _ => Nowhere::default(),
             },
-        }
-    }
-
-    fn waiting(&self, id: ShareId, share: &Share, download: &Download) -> Option<Waiting> {
-        if share.wishes.paused {
-            return Some(Waiting::Paused);
-        } else if !self.policy.services.receive {
-            return Some(Waiting::ServiceOff);
-        }
-        let mut sources = self
-            .neighbours()
-            .filter(|(_, _, member)| Self::is_source(member, id, download))
-            .filter_map(|(connection, ..)| self.lanes.get(&connection))
-            .peekable();
-        if download.wanted.is_met(&download.verified) {
-            None
-        } else if sources.peek().is_none() {
-            Some(Waiting::Source)
-        } else if sources.all(|lane| lane.silent || lane.heard + NOTICEABLE < self.now) {
-            Some(Waiting::Silence)
-        } else {
-            None
         }
     }
 }

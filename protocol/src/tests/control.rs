@@ -4,7 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
 use std::rc::Rc;
 
-use crate::event::{CloseReason, Event, ShareState, Waiting, Withheld};
+use crate::event::{CloseReason, Event, PeerView, ShareState, Waiting, Withheld};
 use crate::identity::{DeviceKey, PublicKey};
 use crate::io::{Channel, PathKind};
 use crate::manifest::ShareId;
@@ -91,7 +91,7 @@ fn what_is_not_wanted_any_more_is_asked_for_no_more() {
     select(&mut world, 1, share, selection);
     world.receive(1, share);
     world.run_for(Duration::from_secs(1));
-    assert!(matches!(world.view(1, share).unwrap().state, ShareState::Receiving { .. }));
+    assert!(matches!(world.view(1, share).unwrap().state, ShareState::Receiving));
     select(&mut world, 1, share, Selection::only([FileIndex(1)]));
     world.until(MINUTE, "what is still wanted", |w| w.is_complete(1, share));
     assert_eq!(placed(&world, 1, share, &files), [1]);
@@ -165,10 +165,7 @@ fn sent_of(world: &World, peer: usize, share: ShareId) -> u64 {
 }
 
 fn waiting(world: &World, peer: usize, share: ShareId) -> Option<Waiting> {
-    match world.view(peer, share).unwrap().state {
-        ShareState::Receiving { waiting } => waiting,
-        state => panic!("{state:?}"),
-    }
+    world.view(peer, share).unwrap().waits_for()
 }
 
 #[test]
@@ -400,7 +397,7 @@ fn no_more_is_in_flight_than_the_policy_allows_however_many_shares_there_are() {
 }
 
 fn connected(world: &World, peer: usize) -> usize {
-    world.peers[peer].swarm.peers().filter(|peer| peer.connected).count()
+    world.peers[peer].swarm.peers().filter(PeerView::is_connected).count()
 }
 
 #[test]

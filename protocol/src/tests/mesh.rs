@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use crate::event::{CloseReason, Event};
+use crate::event::{CloseReason, Event, PeerView};
 use crate::io::Channel;
 use crate::manifest::ShareId;
 use crate::message::PeerMessage;
@@ -40,7 +40,7 @@ fn connections(world: &World) -> Vec<Vec<usize>> {
         .peers
         .iter()
         .map(|peer| {
-            let connected = peer.swarm.peers().filter(|peer| peer.connected);
+            let connected = peer.swarm.peers().filter(PeerView::is_connected);
             connected.filter_map(|peer| ids.get(&peer.id).copied()).collect()
         })
         .collect();
@@ -147,7 +147,7 @@ fn a_lowered_limit_holds_at_once_and_a_raised_one_too() {
     world.until(MINUTE, "a full mesh", |w| connections(w).iter().all(|peers| peers.len() == 11));
     limit(&mut world, 3, 4);
     let connected = |world: &World, peer: usize| {
-        world.peers[peer].swarm.peers().filter(|peer| peer.connected).count()
+        world.peers[peer].swarm.peers().filter(PeerView::is_connected).count()
     };
     assert_eq!(connected(&world, 3), 4);
     for _ in 0..120 {

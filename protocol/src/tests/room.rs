@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use crate::event::{CloseReason, Event, Failure, ShareState, Waiting};
+use crate::event::{CloseReason, Event, Failure, Halt, PeerView, ShareState, Waiting};
 use crate::io::{Channel, Role, StorageError, StorageRequest};
 use crate::manifest::ShareId;
 use crate::message::PeerMessage;
@@ -187,8 +187,8 @@ fn without_a_source_it_waits_says_so_and_goes_on_when_one_comes_back() {
     world.receive(1, share);
     world.run_for(SECOND);
     world.crash(0);
-    let waits = ShareState::Receiving { waiting: Some(Waiting::Source) };
-    world.until(MINUTE, "waiting", |w| w.view(1, share).unwrap().state == waits);
+    let waits = |w: &World| w.view(1, share).unwrap().waits_for() == Some(Waiting::Source);
+    world.until(MINUTE, "waiting", waits);
     let before = world.view(1, share).unwrap().have;
     assert!(before > 0);
     world.restart(0);
@@ -275,7 +275,7 @@ fn a_lost_server_stops_nothing_and_is_found_again() {
     world.run_for(MINUTE);
     for peer in &world.peers {
         // Everybody got a new id, and nobody sees anybody twice.
-        assert_eq!(peer.swarm.peers().filter(|peer| peer.connected).count(), 2);
+        assert_eq!(peer.swarm.peers().filter(PeerView::is_connected).count(), 2);
         assert_eq!(peer.swarm.peers().count(), 2);
     }
     let newcomer = world.add();
@@ -302,10 +302,10 @@ fn a_server_that_loses_and_changes_signals_only_delays() {
     world.add();
     world.run_for(MINUTE * 2);
     assert!(signals.get() > 1, "it is tried again");
-    assert!(world.peers.iter().all(|peer| peer.swarm.peers().all(|peer| !peer.connected)));
+    assert!(world.peers.iter().all(|peer| peer.swarm.peers().all(|peer| !peer.is_connected())));
     world.net.meddle = None;
     world.until(MINUTE * 2, "connected", |w| {
-        w.peers.iter().all(|p| p.swarm.peers().any(|peer| peer.connected))
+        w.peers.iter().all(|p| p.swarm.peers().any(|peer| peer.is_connected()))
     });
 }
 
@@ -355,7 +355,7 @@ fn a_spliced_connection_is_refused_and_nothing_is_said_on_it() {
     world.add();
     world.run_for(MINUTE);
     for peer in &world.peers {
-        assert!(peer.swarm.peers().all(|peer| !peer.connected));
+        assert!(peer.swarm.peers().all(|peer| !peer.is_connected()));
         let refused = |event: &Event| {
             matches!(event, Event::PeerGone { reason: CloseReason::NotConfirmed, .. })
         };
@@ -372,17 +372,30 @@ fn a_full_disk_pauses_with_its_cause_and_goes_on_when_there_is_room() {
     world.peers[1].fault = Some(Box::new(move |request| {
         let StorageRequest::Write { .. } = request else { return None };
         counter.set(counter.get() + 1);
-        (counter.get() > 7).then_some(StorageError::Full)
+        (counter.get() > 7).then_some(StorageError::Full { available: Some(5) })
     }));
     world.receive(1, share);
-    let full = ShareState::Failed(Failure::Storage(StorageError::Full));
-    world.until(MINUTE, "full", |w| w.view(1, share).unwrap().state == full);
+    let full = |w: &World| {
+        let view = w.view(1, share).unwrap();
+        let needed = view.wanted - view.have;
+        view.waits_for() == Some(Waiting::DiskFull { needed, available: Some(5) })
+    };
+    world.until(MINUTE, "full", full);
+    // Others see who is stuck, and it asks for no more than what shows that the disk is still full.
+    world.run_for(SECOND);
+    let halted = world.view(0, share).unwrap().halted;
+    assert_eq!(halted.iter().map(|it| it.halt).collect::<Vec<_>>(), [Halt::DiskFull]);
+    let before = world.view(1, share).unwrap();
+    assert_eq!(before.have, 7 * PIECE as u64, "what was written is kept and served on");
     world.run_for(MINUTE);
+    let after = world.view(1, share).unwrap();
+    assert_eq!((after.have, after.state), (before.have, ShareState::Receiving));
     world.peers[1].fault = None;
-    world.receive(1, share);
     world.until(MINUTE, "received", |w| w.is_complete(1, share));
     assert_has(&world, 1, share, &[&file]);
-    assert!(world.view(1, share).unwrap().fetched < file.len() as u64);
+    assert_eq!(world.view(1, share).unwrap().fetched, file.len() as u64);
+    world.run_for(SECOND);
+    assert_eq!(world.view(0, share).unwrap().halted, []);
 }
 
 #[test]
@@ -397,7 +410,8 @@ fn an_origin_whose_file_changes_stops_sharing_and_is_not_taken_for_a_liar() {
     let files = world.peers[0].sources.get_mut(&share).unwrap();
     Arc::make_mut(files)[0] = data(99, file.len());
     world.receive(2, share);
-    let changed = ShareState::Failed(Failure::Storage(StorageError::Changed));
+    let changed = StorageError::Changed("file".into());
+    let changed = ShareState::Failed(Failure::Storage(changed));
     world.until(MINUTE, "noticed", |w| w.view(0, share).unwrap().state == changed);
     world.run_for(MINUTE);
     assert!(world.peers[2].banned().is_empty());
@@ -412,12 +426,13 @@ fn another_tab_of_the_same_browser_receives_and_tries_again_like_anybody() {
     let twin = world.add_twin_of(0);
     world.until(MINUTE, "on the shelf", |w| w.view(twin, share).is_some());
     world.peers[twin].fault = Some(Box::new(|request| match request {
-        StorageRequest::Write { .. } => Some(StorageError::Full),
+        StorageRequest::Write { .. } => Some(StorageError::Other("out of order".into())),
         _ => None,
     }));
     world.receive(twin, share);
-    let full = ShareState::Failed(Failure::Storage(StorageError::Full));
-    world.until(MINUTE, "full", |w| w.view(twin, share).unwrap().state == full);
+    let failed = StorageError::Other("out of order".into());
+    let failed = ShareState::Failed(Failure::Storage(failed));
+    world.until(MINUTE, "failed", |w| w.view(twin, share).unwrap().state == failed);
     world.peers[twin].fault = None;
     world.receive(twin, share);
     world.until(MINUTE, "received", |w| w.is_complete(twin, share));

@@ -1,7 +1,7 @@
 //! Rooms of many: how close they come to what their uplinks allow. The rooms are those of
 //! `cargo xtask simulate`, which shows each of them as a table and a picture.
 
-use crate::event::{ShareState, Waiting};
+use crate::event::Waiting;
 use crate::manifest::ShareId;
 use crate::piece::PieceIndex;
 use crate::simulation::scenario::{Kind, Outcome, PIECE_BYTES, Setup};
@@ -133,11 +133,11 @@ fn the_origin_may_leave_at_any_time() {
             whole += 1;
         } else {
             not_whole += 1;
-            let waits = ShareState::Receiving { waiting: Some(Waiting::Source) };
             let what = format!("seed {seed}: everybody waits for all that they lack");
             world.until(MINUTE * 3, &what, |w| {
                 (1..=6).filter_map(|peer| w.view(peer, share)).all(|view| {
-                    view.state == waits && view.nowhere.bytes == view.wanted - view.have
+                    view.waits_for() == Some(Waiting::Source)
+                        && view.nowhere.bytes == view.wanted - view.have
                 })
             });
             let absent: Vec<PieceIndex> = absent(&world, share, pieces);

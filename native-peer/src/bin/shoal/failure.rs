@@ -68,9 +68,11 @@ impl Failure {
 impl From<StorageError> for Failure {
     fn from(error: StorageError) -> Self {
         let code = match error {
-            StorageError::Full => Code::DiskFull,
-            StorageError::Changed => Code::Changed,
-            StorageError::Gone(_) | StorageError::Other(_) => Code::Files,
+            StorageError::Full { .. } => Code::DiskFull,
+            StorageError::Changed(_) => Code::Changed,
+            StorageError::Gone(_) | StorageError::Damaged(_) | StorageError::Other(_) => {
+                Code::Files
+            }
         };
         Self::new(code, error.to_string())
     }
@@ -80,7 +82,7 @@ impl From<ShareFailure> for Failure {
     fn from(reason: ShareFailure) -> Self {
         match reason {
             ShareFailure::Storage(error) => error.into(),
-            ShareFailure::OriginChanged => Self::new(Code::Changed, reason.to_string()),
+            ShareFailure::OriginChanged(_) => Self::new(Code::Changed, reason.to_string()),
         }
     }
 }

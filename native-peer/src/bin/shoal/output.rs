@@ -202,6 +202,28 @@ impl Output {
             Wait::Receiving { waiting: Waiting::ServiceOff, .. } => {
                 ("service", "Receiving is switched off.".to_owned())
             }
+            Wait::Receiving { waiting: Waiting::Connecting, .. } => {
+                ("connecting", "Connecting.".to_owned())
+            }
+            Wait::Receiving { waiting: Waiting::SourceUnreadable, .. } => {
+                let sentence = "The sender cannot read its files; ask for them to be shared again.";
+                ("source-unreadable", sentence.to_owned())
+            }
+            Wait::Receiving { waiting: Waiting::PausedByThem, .. } => {
+                ("paused-by-them", "Those who have it have paused it.".to_owned())
+            }
+            Wait::Receiving { waiting: Waiting::DiskFull { needed, .. }, .. } => {
+                event["needed"] = json!(needed);
+                let needed = size(needed);
+                let sentence = format!("The disk is full: {needed} are needed. Waiting for room.");
+                ("disk-full", sentence)
+            }
+            Wait::Receiving { waiting: Waiting::Budget { needed }, .. } => {
+                event["needed"] = json!(needed);
+                let needed = size(needed);
+                let sentence = format!("The storage budget is used up: {needed} are too many.");
+                ("budget", sentence)
+            }
         };
         event["for"] = json!(word);
         self.event(&event);
@@ -218,7 +240,7 @@ impl Output {
     pub(crate) fn sent(&mut self, progress: Progress, peers: &[PeerView], copies: Option<&Copies>) {
         if self.json {
             let to = |peer: &PeerView| json!({ "peer": peer.id.to_string(), "name": peer.name, "bytes": peer.sent });
-            let connected = peers.iter().filter(|peer| peer.connected);
+            let connected = peers.iter().filter(|peer| peer.is_connected());
             let mut event = progress_event(progress);
             event["to"] = connected.map(to).collect();
             if let Some(copies) = copies {

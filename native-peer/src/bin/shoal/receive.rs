@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use native_peer::storage::{DiskStorage, Storage};
-use native_peer::{Event, InviteLink, Selection, ShareId, ShareState};
+use native_peer::{Event, InviteLink, Selection, ShareId};
 use tokio::time::Instant;
 
 use crate::ReceiveArguments;
@@ -91,12 +91,7 @@ async fn fetch(
             Step::Event(Event::Failed { share, reason })
                 if shares.complete.contains_key(&share) =>
             {
-                let mut failure = Failure::from(reason);
-                if failure.code == Code::DiskFull {
-                    failure.message +=
-                        "; what came is kept, so the same command goes on from there";
-                }
-                return Err(failure);
+                return Err(reason.into());
             }
             Step::Event(_) => {}
             Step::Tick => show(room, shares, output),
@@ -143,7 +138,7 @@ fn show(room: &Room, shares: &Shares, output: &mut Output) {
         return;
     }
     let mut progress = Progress {
-        peers: snapshot.peers.iter().filter(|peer| peer.connected).count(),
+        peers: snapshot.peers.iter().filter(|peer| peer.is_connected()).count(),
         ..Progress::default()
     };
     let mut wait = None;
@@ -152,7 +147,7 @@ fn show(room: &Room, shares: &Shares, output: &mut Output) {
         progress.total += view.wanted;
         progress.uploaded += view.uploaded;
         progress.rate += view.rate;
-        if let ShareState::Receiving { waiting: Some(waiting) } = view.state {
+        if let Some(waiting) = view.waits_for() {
             wait = Some(Wait::Receiving { waiting, nowhere: view.nowhere.bytes });
         }
     }

@@ -132,7 +132,7 @@ impl Room {
                 }
                 output.joined(*peer);
             }
-            Event::ServerLost { reason, retry_in } => {
+            Event::ServerLost { reason, retry_in, .. } => {
                 self.patience.reason.clone_from(reason);
                 output.server_lost(reason, *retry_in);
             }

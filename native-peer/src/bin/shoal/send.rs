@@ -86,7 +86,7 @@ async fn serve(
 fn show(room: &Room, share: ShareId, rate: &mut Rate, output: &mut Output) {
     let snapshot = room.peer.snapshot();
     let Some(view) = snapshot.shares.iter().find(|view| view.id == share) else { return };
-    let peers = snapshot.peers.iter().filter(|peer| peer.connected).count();
+    let peers = snapshot.peers.iter().filter(|peer| peer.is_connected()).count();
     // How far each receiver is cannot be told from here; what was sent, to all together, can.
     let bytes = view.uploaded;
     let rate = rate.measure(bytes);
