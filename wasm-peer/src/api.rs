@@ -56,6 +56,9 @@ pub struct Policy {
     pub stop_at_ratio: Option<f64>,
     /// Stop serving what was complete for so many seconds.
     pub stop_after_seconds: Option<f64>,
+    /// Bytes that received shares may take in the browser's storage. For more, complete shares that were
+    /// saved are erased, the oldest first.
+    pub storage: Option<u64>,
 }
 
 /// What holds for one peer.
@@ -186,6 +189,10 @@ pub struct SharedFile {
     /// The file; `None` is an empty directory.
     #[serde(with = "crate::wire::optional_js", default)]
     pub file: Option<web_sys::File>,
+    /// The handle that the file came from, where the browser has such: remembered, so that the file can
+    /// be read again after a reload without being chosen again.
+    #[serde(with = "crate::wire::optional_js", default)]
+    pub handle: Option<web_sys::FileSystemFileHandle>,
 }
 
 /// How everything stands.
@@ -196,6 +203,8 @@ pub struct State {
     pub server: ServerState,
     /// What is known of the cause when the server is lost or refuses: a sentence.
     pub server_message: Option<String>,
+    /// In how many milliseconds the server is tried again, if that is set; see `retryServer`.
+    pub server_retry_ms: Option<f64>,
     /// Our id for this stay, once the server has given one.
     pub peer_id: Option<String>,
     /// What we are called.
@@ -208,7 +217,7 @@ pub struct State {
     pub shares: Vec<ShareInfo>,
     /// Where received files are kept until they are saved.
     pub storage: Storage,
-    /// Bytes that the browser says can still be stored, if it says anything.
+    /// Bytes that can still be stored, if the browser says anything that means something.
     pub available: Option<u64>,
 }
 
@@ -222,6 +231,8 @@ pub enum ServerState {
     Connected,
     /// Lost; tried again by itself.
     Lost,
+    /// Lost, because this machine has no network; tried again as soon as it has.
+    NetworkGone,
     /// The server will not have us; not tried again.
     Refused,
 }
@@ -248,8 +259,10 @@ pub struct PeerInfo {
     pub key: Option<String>,
     /// All of its key: what a policy names it by.
     pub public_key: Option<String>,
-    /// Whether it is connected and confirmed.
+    /// Whether it is connected and confirmed, be it that the connection is being revived.
     pub connected: bool,
+    /// How the connection to it stands.
+    pub link: PeerLink,
     /// Whether it made the room's invite.
     pub is_creator: bool,
     /// How packets to it travel, once known.
@@ -260,6 +273,22 @@ pub struct PeerInfo {
     pub sent: u64,
     /// Bytes of files received from it.
     pub received: u64,
+    /// Bytes that it says it can still store, if it says so.
+    pub available: Option<u64>,
+}
+
+/// How the connection to a peer stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum PeerLink {
+    /// There is none, and none is being made at the moment.
+    Waiting,
+    /// It is being made.
+    Connecting,
+    /// It is up.
+    Connected,
+    /// It broke, and is being revived.
+    Reviving,
 }
 
 /// How packets to a peer travel.
@@ -290,8 +319,15 @@ pub struct ShareInfo {
     pub total: u64,
     /// How it stands.
     pub state: ShareState,
-    /// What it waits for, while receiving, if nothing can be asked for at the moment.
-    pub waiting: Option<Waiting>,
+    /// What it waits for, if it does not move at the moment.
+    pub waiting: Option<Wait>,
+    /// What an earlier load of the page left of it, until it is received again (`receive`) or erased
+    /// (`stop` with `discard`).
+    pub left: Option<Left>,
+    /// While it is detached: what helps.
+    pub access: Option<Access>,
+    /// Members who want it, or have some of it, and cannot go on.
+    pub halted: Vec<Halted>,
     /// Why it failed, or could not be saved: a sentence.
     pub error: Option<String>,
     /// Whether it was saved: handed to the browser as a download, or written into the picked directory.
@@ -347,6 +383,8 @@ pub const MAX_FILES_TOLD: usize = 100;
 pub enum ShareState {
     /// We share it.
     Shared,
+    /// We shared it, and its files cannot be read before people act; see [`ShareInfo::access`].
+    Detached,
     /// It could be received.
     Available,
     /// Its store is being opened.
@@ -361,18 +399,90 @@ pub enum ShareState {
     Failed,
 }
 
-/// What a receiving share waits for.
+/// What a share waits for.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Wait {
+    /// What it is.
+    pub cause: Waiting,
+    /// For how many milliseconds it has been waiting.
+    pub since_ms: f64,
+    /// In how many milliseconds something is tried again by itself, if that is set.
+    pub next_ms: Option<f64>,
+    /// If there is no room: bytes that are needed.
+    pub needed: Option<u64>,
+    /// If there is no room: bytes that could be stored, if that is known.
+    pub available: Option<u64>,
+}
+
+/// What a share can wait for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Waiting {
+    /// Peers that may have it are being connected to.
+    Connecting,
     /// Nobody connected has a piece that is missing.
     Source,
+    /// Who has it cannot read it any more until people act there.
+    SourceUnreadable,
     /// What was asked for has not come for a while.
     Silence,
     /// You: it is paused.
     Paused,
+    /// Them: who has it does not serve it at the moment.
+    PausedByThem,
     /// Receiving is switched off.
     ServiceOff,
+    /// Room on the disk, or within what the browser grants.
+    DiskFull,
+    /// Room within [`Policy::storage`].
+    Budget,
+}
+
+/// What an earlier load of the page left of a share.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Left {
+    /// Bytes that are here.
+    pub bytes: u64,
+    /// Whether that is all of it.
+    pub complete: bool,
+    /// Whether it was saved.
+    pub saved: bool,
+}
+
+/// What makes the files of a detached share readable again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Access {
+    /// Permission for the files that are remembered: `reattach`.
+    Permission,
+    /// The same files, chosen again: `reattachFiles`.
+    ChooseAgain,
+}
+
+/// A member who cannot go on with a share.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Halted {
+    /// Its id.
+    pub peer: String,
+    /// What it calls itself.
+    pub name: String,
+    /// Why.
+    pub why: Halt,
+}
+
+/// Why a member cannot go on with a share.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Halt {
+    /// It was paused there.
+    Paused,
+    /// There is no room for it there.
+    DiskFull,
+    /// It shares it, and cannot read the files.
+    Unreadable,
 }
 
 /// How much of a share came from one peer.
@@ -436,6 +546,8 @@ pub enum EventKind {
     ShareAdded,
     /// A share is off the shelf.
     ShareRemoved,
+    /// What a share waits for has changed, or it goes on; see [`ShareInfo::waiting`].
+    Waiting,
     /// All of a share is verified and in place.
     Completed,
     /// A share cannot go on until somebody acts.
@@ -474,17 +586,19 @@ export interface Policy {
     memoryInFlight?: number;
     stopAtRatio?: number;
     stopAfterSeconds?: number;
+    storage?: number;
 }
 export type Priority = "low" | "normal" | "high";
 export interface Selection {
     rest?: Priority;
     files?: { file: number; priority?: Priority }[];
 }
-export interface SharedFile { path: string; file?: File; }
+export interface SharedFile { path: string; file?: File; handle?: FileSystemFileHandle; }
 export interface SaveableBlob { blob: Blob; name: string; }
 export interface State {
-    server: "connecting" | "connected" | "lost" | "refused";
+    server: "connecting" | "connected" | "lost" | "networkGone" | "refused";
     serverMessage?: string;
+    serverRetryMs?: number;
     peerId?: string;
     name: string;
     inviteLink: string;
@@ -499,11 +613,13 @@ export interface PeerInfo {
     key?: string;
     publicKey?: string;
     connected: boolean;
+    link: "waiting" | "connecting" | "connected" | "reviving";
     isCreator: boolean;
     path?: "lan" | "direct" | "relayed";
     roundTripMs?: number;
     sent: number;
     received: number;
+    available?: number;
 }
 export interface ShareInfo {
     id: string;
@@ -511,8 +627,19 @@ export interface ShareInfo {
     fileCount: number;
     directoryCount: number;
     total: number;
-    state: "shared" | "available" | "opening" | "receiving" | "finishing" | "complete" | "failed";
-    waiting?: "source" | "silence" | "paused" | "serviceOff";
+    state: "shared" | "detached" | "available" | "opening" | "receiving" | "finishing" | "complete"
+        | "failed";
+    waiting?: {
+        cause: "connecting" | "source" | "sourceUnreadable" | "silence" | "paused" | "pausedByThem"
+            | "serviceOff" | "diskFull" | "budget";
+        sinceMs: number;
+        nextMs?: number;
+        needed?: number;
+        available?: number;
+    };
+    left?: { bytes: number; complete: boolean; saved: boolean };
+    access?: "permission" | "chooseAgain";
+    halted: { peer: string; name: string; why: "paused" | "diskFull" | "unreadable" }[];
     error?: string;
     saved: boolean;
     wanted: number;
@@ -537,7 +664,7 @@ export interface ShareInfo {
 }
 export interface PeerEvent {
     type: "joined" | "serverLost" | "refused" | "peerConnected" | "peerGone" | "shareAdded"
-        | "shareRemoved" | "completed" | "failed" | "received" | "banned";
+        | "shareRemoved" | "waiting" | "completed" | "failed" | "received" | "banned";
     share?: string;
     peer?: string;
     name?: string;

@@ -334,6 +334,10 @@ impl Driver {
             Command::SetServing { share, serve } => {
                 done(self.swarm.set_serving(now, parse(&share)?, serve))
             }
+            Command::RetryServer => Ok(DONE),
+            Command::Reattach { .. } | Command::ReattachFiles { .. } => {
+                Err(protocol::swarm::NoSuchShare.to_string())
+            }
             Command::SetPolicy(said) => {
                 self.swarm.set_policy(now, policy::policy(*said)?);
                 Ok(DONE)
@@ -351,7 +355,7 @@ impl Driver {
     fn share(&mut self, now: Instant, files: Vec<SharedFile>) -> Result<String, String> {
         let mut entries = Vec::with_capacity(files.len());
         let mut by_path = BTreeMap::new();
-        for SharedFile { path, file } in files {
+        for SharedFile { path, file, .. } in files {
             let could_not = |error| format!("could not share {path}: {error}");
             let share_path = SharePath::new(&path).map_err(could_not)?;
             let (kind, modified_ms) = match &file {
@@ -699,6 +703,7 @@ impl Driver {
         State {
             server: self.server_state,
             server_message: self.server_message.clone(),
+            server_retry_ms: None,
             peer_id: self.swarm.peer_id().map(|id| id.to_string()),
             name: self.name.clone(),
             invite_link: self.invite_link.clone(),

@@ -125,6 +125,40 @@ impl Peer {
         self.0.call(Command::Unshare { share }).await.map(drop)
     }
 
+    /// Goes on sharing a share of ours that is `detached` with access `permission`: asks for permission to
+    /// read the files that are remembered. To be called from a click, as browsers ask only then.
+    ///
+    /// # Errors
+    /// An `Error` if permission is not given, or with the names of files that are missing or changed.
+    pub async fn reattach(&self, share: String) -> Result<(), JsValue> {
+        let files = Array::new();
+        self.0.call(Command::Reattach { share, files }).await.map(drop)
+    }
+
+    /// Goes on sharing a share of ours that is `detached`, with the same files chosen again. They are
+    /// recognised by their paths, or by their names where only one file has it.
+    ///
+    /// # Errors
+    /// An `Error` with the names of files that are missing or changed.
+    #[wasm_bindgen(js_name = reattachFiles)]
+    pub async fn reattach_files(
+        &self,
+        share: String,
+        #[wasm_bindgen(unchecked_param_type = "SharedFile[]")] files: JsValue,
+    ) -> Result<(), JsValue> {
+        let files: Vec<SharedFile> = parse(files)?;
+        self.0.call(Command::ReattachFiles { share, files }).await.map(drop)
+    }
+
+    /// Tries to reach the server now, if it is lost.
+    ///
+    /// # Errors
+    /// An `Error` if the worker has ended.
+    #[wasm_bindgen(js_name = retryServer)]
+    pub async fn retry_server(&self) -> Result<(), JsValue> {
+        self.0.call(Command::RetryServer).await.map(drop)
+    }
+
     /// A complete share as something to save: its file, or a ZIP of its files and directories. Only
     /// small files of a ZIP are read and copied for it.
     ///

@@ -10,8 +10,8 @@ use protocol::piece::FileIndex;
 use protocol::policy::Priority as CorePriority;
 
 use crate::api::{
-    EventKind, FileInfo, MAX_FILES_TOLD, PathKind, PeerEvent, PeerInfo, Priority, ShareInfo,
-    ShareState, SourceInfo, Waiting as ApiWaiting, Withheld,
+    EventKind, FileInfo, MAX_FILES_TOLD, PathKind, PeerEvent, PeerInfo, PeerLink, Priority,
+    ShareInfo, ShareState, SourceInfo, Wait, Waiting as ApiWaiting, Withheld,
 };
 
 /// A peer as embedders see it.
@@ -23,11 +23,13 @@ pub(crate) fn peer(view: PeerView) -> PeerInfo {
         key: view.key.map(|key| key.short()),
         public_key: view.key.map(|key| key.to_string()),
         connected: view.connected,
+        link: if view.connected { PeerLink::Connected } else { PeerLink::Waiting },
         is_creator: view.is_creator,
         path: path.map(|path| path_kind(path.kind)),
         round_trip_ms: path.and_then(|path| path.round_trip).map(|time| time.as_secs_f64() * 1e3),
         sent: view.sent,
         received: view.received,
+        available: None,
     }
 }
 
@@ -65,12 +67,21 @@ pub(crate) fn share(
         directory_count: count(directories),
         total: manifest.total(),
         state,
-        waiting: waiting.map(|waiting| match waiting {
-            Waiting::Source => ApiWaiting::Source,
-            Waiting::Silence => ApiWaiting::Silence,
-            Waiting::Paused => ApiWaiting::Paused,
-            Waiting::ServiceOff => ApiWaiting::ServiceOff,
+        waiting: waiting.map(|waiting| Wait {
+            cause: match waiting {
+                Waiting::Source => ApiWaiting::Source,
+                Waiting::Silence => ApiWaiting::Silence,
+                Waiting::Paused => ApiWaiting::Paused,
+                Waiting::ServiceOff => ApiWaiting::ServiceOff,
+            },
+            since_ms: 0.0,
+            next_ms: None,
+            needed: None,
+            available: None,
         }),
+        left: None,
+        access: None,
+        halted: Vec::new(),
         error: error.or_else(|| save_error.map(str::to_owned)),
         saved,
         wanted: view.wanted,

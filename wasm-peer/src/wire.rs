@@ -103,6 +103,23 @@ pub(crate) enum Command {
         /// Whether to.
         serve: bool,
     },
+    /// Try to reach the server now → nothing.
+    RetryServer,
+    /// Go on sharing what could not be read → nothing.
+    Reattach {
+        /// The share's id.
+        share: String,
+        /// All its files, in the order of the manifest.
+        #[serde(with = "preserve")]
+        files: js_sys::Array,
+    },
+    /// Go on sharing what could not be read, with files that were chosen again → nothing.
+    ReattachFiles {
+        /// The share's id.
+        share: String,
+        /// The files; it does no harm if there are others among them.
+        files: Vec<SharedFile>,
+    },
     /// Put another policy in force → nothing.
     SetPolicy(Box<Policy>),
     /// Say goodbye and let go of everything → nothing.

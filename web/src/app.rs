@@ -63,7 +63,7 @@ fn TopBar() -> impl IntoView {
     let in_room = move || session.screen.with(|screen| *screen != Screen::Home);
     let light = move || match server.get() {
         Some(ServerState::Connected) => ("light is-good", text().connected),
-        Some(ServerState::Lost) => ("light is-bad", text().lost_short),
+        Some(ServerState::Lost | ServerState::NetworkGone) => ("light is-bad", text().lost_short),
         Some(ServerState::Refused) => ("light is-bad", text().refused_short),
         Some(ServerState::Connecting) | None => ("light", text().connecting),
     };
@@ -113,7 +113,9 @@ fn Notices() -> impl IntoView {
     let trouble = move || match server.get() {
         Some(ServerState::Refused) => Some(((text().server_refused)(&cause()), true)),
         _ if !online.get() => Some((text().offline.to_owned(), false)),
-        Some(ServerState::Lost) => Some(((text().server_lost)(&cause()), false)),
+        Some(ServerState::Lost | ServerState::NetworkGone) => {
+            Some(((text().server_lost)(&cause()), false))
+        }
         _ => None,
     };
     let trouble = Memo::new(move |_| trouble());

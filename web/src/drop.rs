@@ -65,7 +65,7 @@ impl Dropped {
                     found(count + group.len());
                 }
                 if empty {
-                    group.push(SharedFile { path, file: None });
+                    group.push(SharedFile { path, file: None, handle: None });
                 }
             }
             count += group.len();
@@ -85,6 +85,7 @@ pub(crate) fn picked(list: &FileList) -> Vec<SharedFile> {
             .filter(|path| !path.is_empty())
             .unwrap_or_else(|| file.name()),
         file: Some(file),
+        handle: None,
     });
     let (folder, loose): (Vec<_>, Vec<_>) = files.partition(|file| file.path.contains('/'));
     // Phones let people pick files of one name from many places.
@@ -121,11 +122,11 @@ async fn open(entry: FileSystemFileEntry, path: String) -> Result<SharedFile, St
     })
     .await
     .map_err(|error| unreadable(&path, &error))?;
-    Ok(SharedFile { path, file: Some(file.unchecked_into()) })
+    Ok(SharedFile { path, file: Some(file.unchecked_into()), handle: None })
 }
 
 fn alone(file: File) -> SharedFile {
-    SharedFile { path: file.name(), file: Some(file) }
+    SharedFile { path: file.name(), file: Some(file), handle: None }
 }
 
 fn apart(groups: Vec<Vec<SharedFile>>) -> Vec<SharedFile> {

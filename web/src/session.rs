@@ -161,7 +161,7 @@ impl Session {
                 ShareState::Shared => share.receivers == 0 || recent,
                 ShareState::Opening | ShareState::Receiving | ShareState::Finishing => true,
                 ShareState::Complete => !share.saved,
-                ShareState::Available | ShareState::Failed => false,
+                ShareState::Detached | ShareState::Available | ShareState::Failed => false,
             })
         })
     }
@@ -426,6 +426,7 @@ impl Session {
             | EventKind::Refused
             | EventKind::ShareAdded
             | EventKind::ShareRemoved
+            | EventKind::Waiting
             | EventKind::Completed
             | EventKind::Failed => {}
         }

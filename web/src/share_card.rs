@@ -96,7 +96,7 @@ fn Bar(share: Share) -> impl IntoView {
 
 /// The class and width of each part of the bar. What came from nobody we know of was here before.
 fn parts(session: Session, share: &ShareInfo) -> Vec<(String, String)> {
-    if matches!(share.state, ShareState::Shared) {
+    if matches!(share.state, ShareState::Shared | ShareState::Detached) {
         return vec![("bar-part is-ours".to_owned(), "100%".to_owned())];
     }
     if share.total == 0 {
@@ -125,7 +125,7 @@ fn facts(session: Session, share: Share) -> String {
         if share.directory_count > 0 {
             facts.push((text.empty_folders)(share.directory_count));
         }
-        if share.state == ShareState::Shared {
+        if matches!(share.state, ShareState::Shared | ShareState::Detached) {
             facts.push(text.from_you.to_owned());
         } else if let Some(name) = origin(session, share) {
             facts.push((text.from)(&name));
@@ -196,7 +196,7 @@ fn Actions(share: Share, state: Memo<ShareState>) -> impl IntoView {
     };
     let buttons = move || {
         match state.get() {
-        ShareState::Shared => view! {
+        ShareState::Shared | ShareState::Detached => view! {
             <button class="button" on:click=move |_| session.unshare(id())>
                 {text().stop_sharing}
             </button>

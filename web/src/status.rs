@@ -8,8 +8,8 @@ use web::text::text;
 /// The state of a share in a word or two. `Complete` only once everything is verified and saved.
 pub(crate) fn word(share: &ShareInfo, saving: bool) -> &'static str {
     let text = text();
-    match (share.state, share.waiting) {
-        (ShareState::Shared, _) => text.shared,
+    match (share.state, share.waiting.as_ref().map(|wait| wait.cause)) {
+        (ShareState::Shared | ShareState::Detached, _) => text.shared,
         (ShareState::Available, _) if share.holders == 0 => text.waiting_source,
         (ShareState::Available, _) => text.available,
         (ShareState::Opening, _) => text.opening,
@@ -17,7 +17,7 @@ pub(crate) fn word(share: &ShareInfo, saving: bool) -> &'static str {
         (ShareState::Receiving, Some(Waiting::Silence)) => text.waiting_silence,
         (ShareState::Receiving, Some(Waiting::Paused)) => text.paused,
         (ShareState::Receiving, Some(Waiting::ServiceOff)) => text.receiving_off,
-        (ShareState::Receiving, None) => text.receiving,
+        (ShareState::Receiving, _) => text.receiving,
         (ShareState::Finishing, _) => text.finishing,
         (ShareState::Complete, _) if saving => text.saving,
         (ShareState::Complete, _) if share.saved => text.complete,
@@ -31,7 +31,7 @@ pub(crate) fn figures(share: &ShareInfo) -> Vec<String> {
     let text = text();
     let size = |bytes| text.units.size(bytes);
     match share.state {
-        ShareState::Shared => {
+        ShareState::Shared | ShareState::Detached => {
             let received = match share.receivers {
                 0 => text.not_received_yet.to_owned(),
                 n => (text.received_by)(n),
@@ -44,10 +44,13 @@ pub(crate) fn figures(share: &ShareInfo) -> Vec<String> {
         ShareState::Available | ShareState::Opening | ShareState::Failed => {
             (share.have > 0).then(|| (text.already_here)(&size(share.have))).into_iter().collect()
         }
-        ShareState::Receiving if let Some(waiting) = share.waiting => {
-            let hint = match waiting {
+        ShareState::Receiving if let Some(waiting) = &share.waiting => {
+            let hint = match waiting.cause {
                 Waiting::Source if share.nowhere > 0 => (text.nobody_has)(&size(share.nowhere)),
-                Waiting::Source => text.waiting_source_hint.to_owned(),
+                Waiting::Source | Waiting::Connecting | Waiting::SourceUnreadable => {
+                    text.waiting_source_hint.to_owned()
+                }
+                Waiting::PausedByThem | Waiting::DiskFull | Waiting::Budget => String::new(),
                 Waiting::Silence => text.waiting_silence_hint.to_owned(),
                 Waiting::Paused => text.paused_hint.to_owned(),
                 Waiting::ServiceOff => text.receiving_off_hint.to_owned(),
@@ -77,7 +80,7 @@ pub(crate) fn figures(share: &ShareInfo) -> Vec<String> {
 /// How much is there, 0 to 100. A share that is not here is at 0 even if it is empty.
 pub(crate) fn percent(share: &ShareInfo) -> u8 {
     match share.state {
-        ShareState::Shared | ShareState::Complete => 100,
+        ShareState::Shared | ShareState::Detached | ShareState::Complete => 100,
         _ if share.total == 0 => 0,
         _ => web::format::percent(share.have, share.total),
     }
