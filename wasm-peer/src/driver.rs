@@ -678,11 +678,11 @@ impl Driver {
             return;
         }
         (self.changed, self.told_state) = (false, Some(now));
-        let state = self.state();
+        let state = self.state(now);
         post(&ToWindow::State(wire::to_js(&state)));
     }
 
-    fn state(&mut self) -> State {
+    fn state(&mut self, now: Instant) -> State {
         let mut shares = Vec::new();
         for view in self.swarm.shares() {
             let id = view.id;
@@ -691,7 +691,7 @@ impl Driver {
             let error = received.and_then(|it| it.error.as_deref());
             let (hashes, swarm) = (&mut self.hashes, &self.swarm);
             let copies = self.swarm.copies(id);
-            shares.push(view::share(view, copies, saved, error, |file| {
+            shares.push(view::share(view, copies, saved, error, now, |file| {
                 if let Some(known) = hashes.get(&(id, file)) {
                     return Some(known.clone());
                 }

@@ -1,36 +1,62 @@
 //! How the core's views and events look to embedders ([`crate::api`]).
 
 use protocol::event::{
-    CloseReason, Copies, Event, PeerView, ShareState as CoreState, ShareView, Waiting,
+    CloseReason, Copies, Event, Halt as CoreHalt, PeerLink as CoreLink, PeerView,
+    ShareState as CoreState, ShareView, Wait as CoreWait, Waiting as CoreWaiting,
     Withheld as CoreWithheld,
 };
 use protocol::io::PathKind as CorePath;
 use protocol::manifest::EntryKind;
 use protocol::piece::FileIndex;
 use protocol::policy::Priority as CorePriority;
+use protocol::time::{Duration, Instant};
 
 use crate::api::{
-    EventKind, FileInfo, MAX_FILES_TOLD, PathKind, PeerEvent, PeerInfo, PeerLink, Priority,
-    ShareInfo, ShareState, SourceInfo, Wait, Waiting as ApiWaiting, Withheld,
+    EventKind, FileInfo, Halt, Halted, Left, MAX_FILES_TOLD, PathKind, PeerEvent, PeerInfo,
+    PeerLink, Priority, ShareInfo, ShareState, SourceInfo, Wait, Waiting, Withheld,
 };
 
 /// A peer as embedders see it.
 pub(crate) fn peer(view: PeerView) -> PeerInfo {
-    let path = view.path;
+    let (path, connected) = (view.path, view.is_connected());
     PeerInfo {
         id: view.id.to_string(),
         name: view.name,
         key: view.key.map(|key| key.short()),
         public_key: view.key.map(|key| key.to_string()),
-        connected: view.connected,
-        link: if view.connected { PeerLink::Connected } else { PeerLink::Waiting },
+        connected,
+        link: match view.link {
+            CoreLink::Waiting { .. } => PeerLink::Waiting,
+            CoreLink::Connecting { .. } => PeerLink::Connecting,
+            CoreLink::Connected => PeerLink::Connected,
+            CoreLink::Reviving { .. } => PeerLink::Reviving,
+        },
         is_creator: view.is_creator,
         path: path.map(|path| path_kind(path.kind)),
         round_trip_ms: path.and_then(|path| path.round_trip).map(|time| time.as_secs_f64() * 1e3),
         sent: view.sent,
         received: view.received,
-        available: None,
+        available: view.available,
     }
+}
+
+/// What a share waits for, as embedders see it.
+fn waiting(wait: CoreWait, now: Instant) -> Wait {
+    let (cause, needed, available) = match wait.cause {
+        CoreWaiting::Connecting => (Waiting::Connecting, None, None),
+        CoreWaiting::Source => (Waiting::Source, None, None),
+        CoreWaiting::SourceUnreadable => (Waiting::SourceUnreadable, None, None),
+        CoreWaiting::Silence => (Waiting::Silence, None, None),
+        CoreWaiting::Paused => (Waiting::Paused, None, None),
+        CoreWaiting::PausedByThem => (Waiting::PausedByThem, None, None),
+        CoreWaiting::ServiceOff => (Waiting::ServiceOff, None, None),
+        CoreWaiting::DiskFull { needed, available } => (Waiting::DiskFull, Some(needed), available),
+        CoreWaiting::Budget { needed } => (Waiting::Budget, Some(needed), None),
+    };
+    let ms = |time: Duration| time.as_secs_f64() * 1e3;
+    let since_ms = ms(now.saturating_since(wait.since));
+    let next_ms = wait.next.map(|next| ms(next.saturating_since(now)));
+    Wait { cause, since_ms, next_ms, needed, available }
 }
 
 /// A share as embedders see it; `hash` gives the hash of a file if it is known, `saved` and
@@ -40,19 +66,21 @@ pub(crate) fn share(
     copies: Option<Copies>,
     saved: bool,
     save_error: Option<&str>,
+    now: Instant,
     mut hash: impl FnMut(FileIndex) -> Option<String>,
 ) -> ShareInfo {
     let manifest = &view.manifest;
     let directories =
         manifest.entries().iter().filter(|entry| entry.kind == EntryKind::Directory).count();
-    let (state, waiting, error) = match &view.state {
-        CoreState::Shared => (ShareState::Shared, None, None),
-        CoreState::Available => (ShareState::Available, None, None),
-        CoreState::Opening => (ShareState::Opening, None, None),
-        CoreState::Receiving { waiting } => (ShareState::Receiving, *waiting, None),
-        CoreState::Finishing => (ShareState::Finishing, None, None),
-        CoreState::Complete => (ShareState::Complete, None, None),
-        CoreState::Failed(reason) => (ShareState::Failed, None, Some(reason.to_string())),
+    let (state, error) = match &view.state {
+        CoreState::Shared => (ShareState::Shared, None),
+        CoreState::Detached => (ShareState::Detached, None),
+        CoreState::Available => (ShareState::Available, None),
+        CoreState::Opening => (ShareState::Opening, None),
+        CoreState::Receiving => (ShareState::Receiving, None),
+        CoreState::Finishing => (ShareState::Finishing, None),
+        CoreState::Complete => (ShareState::Complete, None),
+        CoreState::Failed(reason) => (ShareState::Failed, Some(reason.to_string())),
     };
     let files = manifest.files().take(MAX_FILES_TOLD).map(|(file, entry)| FileInfo {
         path: entry.path.to_string(),
@@ -67,21 +95,26 @@ pub(crate) fn share(
         directory_count: count(directories),
         total: manifest.total(),
         state,
-        waiting: waiting.map(|waiting| Wait {
-            cause: match waiting {
-                Waiting::Source => ApiWaiting::Source,
-                Waiting::Silence => ApiWaiting::Silence,
-                Waiting::Paused => ApiWaiting::Paused,
-                Waiting::ServiceOff => ApiWaiting::ServiceOff,
-            },
-            since_ms: 0.0,
-            next_ms: None,
-            needed: None,
-            available: None,
+        waiting: view.waiting.map(|wait| waiting(wait, now)),
+        left: view.recalled.map(|it| Left {
+            bytes: it.bytes,
+            complete: it.complete,
+            saved: it.saved,
         }),
-        left: None,
         access: None,
-        halted: Vec::new(),
+        halted: view
+            .halted
+            .iter()
+            .map(|it| Halted {
+                peer: it.peer.to_string(),
+                name: it.name.clone(),
+                why: match it.halt {
+                    CoreHalt::Paused => Halt::Paused,
+                    CoreHalt::DiskFull => Halt::DiskFull,
+                    CoreHalt::Unreadable => Halt::Unreadable,
+                },
+            })
+            .collect(),
         error: error.or_else(|| save_error.map(str::to_owned)),
         saved,
         wanted: view.wanted,
@@ -144,6 +177,7 @@ pub(crate) fn event(event: &Event) -> PeerEvent {
             told.share = Some(share.to_string());
             told.message = Some(reason.to_string());
         }
+        Event::Waiting { share, .. } => told.share = Some(share.to_string()),
         Event::Received { share, peer } => {
             told.share = Some(share.to_string());
             told.peer = Some(peer.to_string());
@@ -170,6 +204,7 @@ fn kind(event: &Event) -> EventKind {
         Event::PeerGone { .. } => EventKind::PeerGone,
         Event::ShareAdded { .. } => EventKind::ShareAdded,
         Event::ShareRemoved { .. } => EventKind::ShareRemoved,
+        Event::Waiting { .. } => EventKind::Waiting,
         Event::Completed { .. } => EventKind::Completed,
         Event::Failed { .. } => EventKind::Failed,
         Event::Received { .. } => EventKind::Received,
