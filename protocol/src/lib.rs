@@ -33,6 +33,9 @@
 //! 7. A signed [`receipt`] tells that all of a share is verified and in place. *Goodbye* ends a
 //!    connection.
 //!
+//! Beside it: *Capacity* tells how much a peer can still store, *Halt* that it is stuck with a share, and
+//! *Relay* passes a sealed signal on where the server cannot.
+//!
 //! # The poll loop
 //! An adapter owns one [`swarm::Swarm`] and runs one loop: wait for one thing; hand it to a
 //! `handle_*` method, or give a command; drain every `poll_*` until `None`, `poll_transmit` first, and

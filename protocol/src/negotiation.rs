@@ -172,8 +172,8 @@ impl Negotiation {
         }
     }
 
-    /// The network is back: what was lost is tried at once.
-    pub(crate) fn handle_network_up(&mut self, now: Instant) {
+    /// Signals have a way again: what was lost is tried at once.
+    pub(crate) fn handle_way(&mut self, now: Instant) {
         self.restart_at(now);
     }
 

@@ -10,8 +10,9 @@ use std::sync::Arc;
 
 use super::Peer;
 use crate::bitfield::Bitfield;
+use crate::event::Recalled;
 use crate::io::*;
-use crate::manifest::{HashBatch, Manifest, ShareId};
+use crate::manifest::{HashBatch, Manifest, ShareId, SignedManifest};
 use crate::piece::{FileIndex, PieceIndex, Span};
 use crate::time::Instant;
 
@@ -24,6 +25,8 @@ pub type Fault = Box<dyn FnMut(&StorageRequest) -> Option<StorageError>>;
 /// What a disk holds of one share.
 pub struct Store {
     manifest: Arc<Manifest>,
+    /// The manifest as it is kept.
+    pub signed: Arc<SignedManifest>,
     shared: Option<Files>,
     /// Pieces written that are not what was shared.
     other: BTreeMap<PieceIndex, Vec<u8>>,
@@ -62,11 +65,11 @@ impl Peer {
                 let result = outcome.and_then(|()| bytes.ok_or(gone));
                 StorageResponse::Read { read, result }
             }
-            StorageRequest::Open { share, manifest, .. } => {
+            StorageRequest::Open { share, manifest, signed } => {
                 let store = self
                     .disk
                     .entry(share)
-                    .or_insert_with(|| Store::new(manifest, shared.get(&share).cloned()));
+                    .or_insert_with(|| Store::new(manifest, signed, shared.get(&share).cloned()));
                 let kept = Kept {
                     pieces: store.committed.clone(),
                     batches: store.batches.clone(),
@@ -121,10 +124,11 @@ impl Peer {
 }
 
 impl Store {
-    fn new(manifest: Arc<Manifest>, shared: Option<Files>) -> Self {
+    fn new(manifest: Arc<Manifest>, signed: Arc<SignedManifest>, shared: Option<Files>) -> Self {
         let pieces = manifest.geometry().pieces();
         Self {
             manifest,
+            signed,
             shared,
             other: BTreeMap::new(),
             written: Bitfield::new(pieces),
@@ -135,6 +139,13 @@ impl Store {
             finished: false,
             history: Vec::new(),
         }
+    }
+
+    /// What an adapter that starts says of it.
+    pub fn recalled(&self) -> Recalled {
+        let geometry = self.manifest.geometry();
+        let bytes = self.committed.iter().map(|piece| u64::from(geometry.length(piece))).sum();
+        Recalled { bytes, complete: self.finished, saved: false }
     }
 
     /// The bytes of a file as they are on this disk; zero where nothing was written.

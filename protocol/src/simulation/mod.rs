@@ -38,7 +38,7 @@ use crate::event::{Event, PeerView, ShareState, ShareView};
 use crate::identity::DeviceKey;
 use crate::invite::Invite;
 use crate::io::*;
-use crate::manifest::{Entry, EntryKind, Manifest, ShareId, SharePath};
+use crate::manifest::{Entry, EntryKind, Manifest, ShareId, SharePath, SignedManifest};
 use crate::policy::Policy;
 use crate::rng::Rng;
 use crate::signaling::ClientMessage;
@@ -225,7 +225,8 @@ impl World {
         self.forget_at_server(peer);
     }
 
-    /// A crashed peer starts again with its disk, or one that left comes back.
+    /// A crashed peer starts again with its disk, or one that left comes back. It tells its machine what the
+    /// disk holds of shares.
     pub fn restart(&mut self, peer: usize) {
         let key = self.peers[peer].key.clone();
         let swarm = self.machine(peer, &key);
@@ -235,6 +236,12 @@ impl World {
         it.swarm = swarm;
         it.running = true;
         it.wake = None;
+        let stores =
+            it.disk.values().map(|store| (SignedManifest::clone(&store.signed), store.recalled()));
+        for (signed, recalled) in stores.collect::<Vec<_>>() {
+            let back = self.with(peer, |swarm, now| swarm.recall(now, signed, recalled));
+            back.expect("it was verified before it was stored");
+        }
         self.with(peer, Swarm::join);
     }
 

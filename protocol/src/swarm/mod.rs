@@ -141,6 +141,8 @@ pub struct Swarm {
     work: VecDeque<Group>,
     /// The reads under way for that.
     reads: BTreeSet<ReadId>,
+    /// When a block was last sent to anybody.
+    sent_at: Instant,
     /// Whether something happened that may allow new requests.
     may_ask: bool,
     /// Whether something happened that may call for another connection.
@@ -201,6 +203,7 @@ impl Swarm {
             turns: VecDeque::new(),
             work: VecDeque::new(),
             reads: BTreeSet::new(),
+            sent_at: now,
             may_ask: false,
             may_dial: false,
             dial_at: None,

@@ -367,6 +367,8 @@ impl Swarm {
             member.name = name;
             member.attempts = 0;
         }
+        // Perhaps a way for signals to others.
+        self.may_dial = true;
         self.events.push_back(Event::PeerConnected { peer });
         // Some WebRTC libraries lose a message that arrives before they have opened the channel on
         // their side. Having heard from the other side we know that it has: so say it once more, for
@@ -396,6 +398,10 @@ impl Swarm {
         }
         self.close_extras(lane.peer);
         self.forget_holdings(lane.peer);
+        if let Some(member) = self.members.get_mut(&lane.peer) {
+            member.halts.clear();
+            member.available = None;
+        }
 
         let attempts = self.members.get(&lane.peer).map_or(0, |member| member.attempts);
         let wait = self.backoff(attempts);

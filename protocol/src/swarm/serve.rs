@@ -26,7 +26,7 @@ use crate::message::{
     BLOCK_BYTES, BLOCK_HEADER_BYTES, Block, Instead, PeerMessage, RequestId, Run,
 };
 use crate::piece::{PieceHash, PieceIndex};
-use crate::scheduler::QUEUED_INTERVAL;
+use crate::scheduler::{QUEUED_INTERVAL, SILENCE};
 use crate::signaling::PeerId;
 use crate::time::Instant;
 
@@ -422,6 +422,7 @@ impl Swarm {
         lane.blocks_buffered += message.len();
         lane.sent += sent as u64;
         lane.attended = now;
+        self.sent_at = now;
         if let Some(member) = self.members.get_mut(&lane.peer) {
             member.sent += sent as u64;
         }
@@ -499,6 +500,10 @@ impl Swarm {
                 connection
             })
             .collect();
+        // Where nothing is sent to anybody it is no queue: a disk may be stuck, and others should know.
+        if self.sent_at + SILENCE < now {
+            return;
+        }
         for connection in waiting {
             self.tell(connection, &PeerMessage::Queued);
         }

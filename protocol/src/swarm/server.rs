@@ -83,8 +83,6 @@ impl Swarm {
         if !matches!(self.server, Server::Idle | Server::Refused { .. }) {
             self.try_server(0);
         }
-        let now = self.now;
-        self.lanes.values_mut().for_each(|lane| lane.negotiation.handle_network_up(now));
         self.connect_again();
         self.look_at_waits();
     }
@@ -190,6 +188,8 @@ impl Swarm {
                 self.close_lane(attempt, CloseReason::Replaced, false);
             }
         }
+        let now = self.now;
+        self.lanes.values_mut().for_each(|lane| lane.negotiation.handle_way(now));
         for id in members.into_iter().filter(|&id| id != peer) {
             if let Some(member) = self.remember(id, self.now) {
                 member.present = true;

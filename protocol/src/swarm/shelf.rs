@@ -2,6 +2,7 @@
 //! How shares come to be known to those who are not connected to their origin is in `gossip`.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::sync::Arc;
 
 use tracing::debug;
@@ -190,9 +191,9 @@ impl Swarm {
             return Err(ManifestError::Signature(BadSignature));
         }
         let id = signed.share();
-        if !self.shelf.contains_key(&id) {
+        if let Entry::Vacant(place) = self.shelf.entry(id) {
             let have = Bitfield::new(manifest.geometry().pieces());
-            self.shelf.insert(id, Share::new(manifest, signed, State::Available, have));
+            place.insert(Share::new(manifest, signed, State::Available, have));
             self.events.push_back(Event::ShareAdded { share: id });
             self.resolve_holdings(id);
         }
@@ -262,6 +263,7 @@ impl Swarm {
         self.cancel_share(id);
         self.stop_serving(id);
         self.withdraw(id);
+        self.look_at_waits();
         self.events.push_back(Event::Failed { share: id, reason });
     }
 

@@ -3,6 +3,7 @@
 mod control;
 mod faults;
 mod lanes;
+mod lasting;
 mod mesh;
 mod room;
 mod scale;
