@@ -1,4 +1,4 @@
-//! Small rooms in which everything goes wrong: fourteen kinds of faults, begun and ended at random,
+//! Small rooms in which everything goes wrong: sixteen kinds of faults, begun and ended at random,
 //! while everybody fetches one share. When all has passed, everybody must end with the right bytes.
 //!
 //! People are part of it: whoever's disk was full makes room and tries again, an origin that crashed
@@ -43,6 +43,10 @@ pub enum Fault {
     TornWrite,
     /// The server goes away, and comes back knowing nobody.
     ServerLost,
+    /// A peer loses its connection to the server, which keeps its place.
+    SocketLost,
+    /// A peer's network goes, as its system says, and comes back.
+    NetworkLost,
 }
 
 /// How a room was, to say so when something is wrong, and to see that everything happened.
@@ -87,11 +91,12 @@ enum Ending {
     Return(usize),
     Recover(usize),
     Serve,
+    Network(usize),
 }
 
 impl Fault {
     /// Every kind.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 16] = [
         Self::ConnectionLost,
         Self::Burst,
         Self::Reorder,
@@ -106,6 +111,8 @@ impl Fault {
         Self::FullDisk,
         Self::TornWrite,
         Self::ServerLost,
+        Self::SocketLost,
+        Self::NetworkLost,
     ];
 }
 
@@ -116,7 +123,7 @@ pub fn go_through(seed: u64) -> Story {
     for _ in 0..3 + room.world.below(6) {
         let pause = room.time(2500);
         room.run_for(pause);
-        let fault = Fault::ALL[room.world.below(14) as usize];
+        let fault = Fault::ALL[room.world.below(16) as usize];
         room.begin(fault);
     }
     room.end_all();
@@ -274,6 +281,17 @@ impl Room {
                 let after = self.time(30_000);
                 self.ends(after, Ending::Serve);
             }
+            Fault::SocketLost => self.world.break_signaling(a),
+            Fault::NetworkLost => {
+                let after = self.time(60_000);
+                for other in (0..self.world.peers.len()).filter(|&other| other != a) {
+                    self.world.block_path(a, other);
+                    self.ends(after, Ending::Heal(a, other));
+                }
+                self.world.break_signaling(a);
+                self.world.with(a, |swarm, now| swarm.handle_network(now, false));
+                self.ends(after, Ending::Network(a));
+            }
         }
         if fault == Fault::TornWrite {
             // What it finds when it comes back does not work at first, either.
@@ -289,9 +307,11 @@ impl Room {
     fn is_possible(&self, fault: Fault, a: usize, b: usize) -> bool {
         match fault {
             Fault::ConnectionLost | Fault::Burst => a != b,
-            Fault::Crash | Fault::Restart | Fault::TornWrite | Fault::Freeze => {
-                self.world.peers[a].is_running()
-            }
+            Fault::Crash
+            | Fault::Restart
+            | Fault::TornWrite
+            | Fault::Freeze
+            | Fault::NetworkLost => self.world.peers[a].is_running(),
             Fault::Slow | Fault::FullDisk => {
                 self.world.peers[a].is_running() && self.world.peers[a].fault.is_none()
             }
@@ -332,6 +352,11 @@ impl Room {
                 peer.fault = None;
             }
             Ending::Serve => self.world.start_server(),
+            Ending::Network(peer) => {
+                if self.world.peers[peer].is_running() {
+                    self.world.with(peer, |swarm, now| swarm.handle_network(now, true));
+                }
+            }
         }
     }
 
