@@ -12,15 +12,18 @@ use std::time::Duration;
 
 use futures_channel::mpsc;
 use futures_util::StreamExt;
+use js_sys::Array;
 use protocol::event::Event;
+use protocol::identity::DeviceKey;
 use protocol::invite::{Invite, InviteError, InviteLink};
 use protocol::io::{
     Candidate, Channel, ConnectionEvent, ConnectionId, ConnectionRequest, ConnectionState,
     Description, Fingerprint, LostCause, Opened, Path, PathKind, Role, SignalingEvent,
     SignalingRequest, StorageRequest, StorageResponse,
 };
-use protocol::manifest::{Entry, EntryKind, Manifest, ShareId, SharePath};
+use protocol::manifest::{Entry, EntryKind, Manifest, ShareId, SharePath, SignedManifest};
 use protocol::piece::FileIndex;
+use protocol::signaling::RoomId;
 use protocol::swarm::{Config, Swarm};
 use protocol::time::Instant;
 use wasm_bindgen::prelude::*;
@@ -29,14 +32,17 @@ use web_sys::{
     DedicatedWorkerGlobalScope, File, FileSystemDirectoryHandle, MessageEvent, WorkerGlobalScope,
 };
 
-use crate::api::{self, PeerOptions, ServerState, SharedFile, State};
+use crate::api::{self, Access, PeerOptions, SharedFile, State};
 use crate::channel::{ChannelEvent, DataChannel};
 use crate::lane::{Lane, Told};
+use crate::left::{self, Left};
+use crate::reattach::{self, Looks};
+use crate::records::{self, Record, Records};
 use crate::signaling::Signaling;
-use crate::source::Reader;
+use crate::source::{Reader, Source};
 use crate::storage::{Finished, Storage};
 use crate::wire::{self, Command, ConnectionReport, ToWindow, ToWorker};
-use crate::{clock, policy, profile, save, view};
+use crate::{clock, handles, policy, profile, save, view};
 
 /// What a browser's socket holds. Chromium asks for 128 KiB whatever the system would give; page scripts
 /// cannot see or change it.
@@ -71,19 +77,44 @@ struct Worker(Rc<RefCell<Option<Driver>>>);
 
 /// What can happen.
 enum Input {
-    Call { call: u32, command: Command },
-    Report { connection: ConnectionId, report: ConnectionReport },
-    Channel { connection: ConnectionId, channel: Channel, event: ChannelEvent },
+    Call {
+        call: u32,
+        command: Command,
+    },
+    Report {
+        connection: ConnectionId,
+        report: ConnectionReport,
+    },
+    Channel {
+        connection: ConnectionId,
+        channel: Channel,
+        event: ChannelEvent,
+    },
     Signaling(SignalingEvent),
     Storage(StorageResponse),
-    Saved { share: ShareId, written: save::Written, result: Result<(), String> },
+    Saved {
+        share: ShareId,
+        written: save::Written,
+        result: Result<(), String>,
+    },
     Available(Option<u64>),
+    /// The files of a share of ours cannot be read any more.
+    Lost {
+        share: ShareId,
+    },
+    /// The handles of all its files are remembered; here are the files if they may be read.
+    Remembered {
+        share: ShareId,
+        files: Option<Array>,
+    },
     Wake,
 }
 
 struct Driver {
     worker: Worker,
     swarm: Swarm,
+    room: RoomId,
+    key: DeviceKey,
     /// Address of the server, ending in a slash.
     server: String,
     name: String,
@@ -91,17 +122,19 @@ struct Driver {
     signaling: Option<Signaling>,
     lanes: BTreeMap<ConnectionId, Lane>,
     reader: Reader,
+    /// The name of our store; none in memory.
+    store: Option<String>,
     storage: Storage,
+    records: Records,
     /// Calls for blobs.
     blobs: mpsc::UnboundedSender<(u32, Rc<Finished>)>,
-    on_disk: bool,
     /// The files of our own shares, by their index in the manifest.
-    sources: BTreeMap<ShareId, Vec<File>>,
+    sources: BTreeMap<ShareId, Vec<Rc<Source>>>,
+    /// Shares of ours whose files cannot be read, and what helps.
+    detached: BTreeMap<ShareId, Access>,
     received: BTreeMap<ShareId, Received>,
     /// Hashes that were shown before, so that they need not be combined again.
     hashes: BTreeMap<(ShareId, FileIndex), String>,
-    server_state: ServerState,
-    server_message: Option<String>,
     available: Option<u64>,
     timer: Timer,
     /// Whether anything happened since the last state, and when that was told.
@@ -114,18 +147,17 @@ struct Driver {
 struct Received {
     directory: Option<FileSystemDirectoryHandle>,
     written: save::Written,
-    saved: bool,
     error: Option<String>,
 }
 
 impl Worker {
     fn handle_window(&self, message: ToWorker) {
         match message {
-            ToWorker::Call { call, command: Command::Start { link, options } } => {
+            ToWorker::Call { call, command: Command::Start { link, options, stores } } => {
                 let worker = self.clone();
                 spawn_local(async move {
-                    let started = Driver::start(&worker, link, options).await;
-                    reply(call, started.map(JsValue::from));
+                    let started = Driver::start(&worker, link, *options, &stores).await;
+                    reply(call, started.map(|started| wire::to_js(&started)));
                     worker.handle(Input::Wake);
                 });
             }
@@ -163,7 +195,8 @@ impl Driver {
         worker: &Worker,
         link: Option<String>,
         options: PeerOptions,
-    ) -> Result<String, String> {
+        stores: &[String],
+    ) -> Result<wire::Started, String> {
         // A bad link shows before anything is touched.
         let link: Option<InviteLink> = link
             .map(|link| link.parse())
@@ -184,22 +217,36 @@ impl Driver {
         };
         let store = match &root {
             Some(root) => {
-                profile::erase_old_stores(root.clone(), invite.room_id());
-                profile::take_store(root, invite.room_id()).await
+                let store = profile::take_store(root, invite.room_id(), stores).await;
+                // After that, so that ours is not among them.
+                left::erase_old(root.clone());
+                store
             }
             None => None,
+        };
+        let (left, records) = match &store {
+            Some(store) => {
+                let room = invite.room_id();
+                (left::shares(store, room).await, records::recall(store, room).await)
+            }
+            None => Default::default(),
         };
         let respond: Rc<dyn Fn(StorageResponse)> = {
             let worker = worker.clone();
             Rc::new(move |response| worker.handle(Input::Storage(response)))
         };
-        let reader = Reader::new(respond.clone());
+        let lost: Rc<dyn Fn(ShareId)> = {
+            let worker = worker.clone();
+            Rc::new(move |share| worker.handle(Input::Lost { share }))
+        };
+        let reader = Reader::new(respond.clone(), lost);
         let name = options.name.filter(|name| !name.trim().is_empty());
         let name = name.unwrap_or_else(|| DEFAULT_NAME.to_owned());
         let invite_link = invite.to_link(&server);
+        let room = invite.room_id();
         let config = Config {
             invite,
-            key,
+            key: key.clone(),
             name: name.clone(),
             unix_ms: clock::unix_ms(),
             seed: profile::random(),
@@ -207,31 +254,70 @@ impl Driver {
         };
         let mut swarm = Swarm::new(clock::now(), config);
         swarm.join(clock::now());
-        let driver = Self {
+        let store_name = store.as_ref().map(|store| store.name.clone());
+        let records_kept = Records::new(store.as_ref());
+        let mut driver = Self {
             worker: worker.clone(),
             swarm,
+            room,
+            key,
             server,
             name,
             invite_link: invite_link.clone(),
             signaling: None,
             lanes: BTreeMap::new(),
-            on_disk: store.is_some(),
-            storage: Storage::new(store, reader.clone(), respond).await,
+            store: store_name.clone(),
+            storage: Storage::new(root, store, reader.clone(), respond).await,
+            records: records_kept,
             blobs: make_blobs(),
             reader,
             sources: BTreeMap::new(),
+            detached: BTreeMap::new(),
             received: BTreeMap::new(),
             hashes: BTreeMap::new(),
-            server_state: ServerState::Connecting,
-            server_message: None,
             available: None,
             timer: Timer::new(worker),
             changed: true,
             told_state: None,
         };
+        driver.recall(left, records);
         driver.estimate();
         worker.0.replace(Some(driver));
-        Ok(invite_link)
+        Ok(wire::Started { invite_link, store: store_name })
+    }
+
+    /// Tells the core what an earlier load of the page left.
+    fn recall(&mut self, left: Vec<Left>, records: Vec<Record>) {
+        let now = clock::now();
+        for Left { signed, what } in left {
+            // Its signature was checked before, so it is the room's.
+            let Ok(share) = self.swarm.recall(now, signed, what) else { continue };
+            if what.complete {
+                // It is all here: opened, it is served on and can be saved.
+                let _ = self.swarm.receive(now, share);
+            }
+        }
+        for Record { signed, known } in records {
+            if let Ok(share) = self.swarm.recall_own(now, signed, known) {
+                self.detached.insert(share, Access::ChooseAgain);
+                self.look_for_handles(share);
+            }
+        }
+    }
+
+    /// Finds out whether the files of a share of ours are remembered, and goes on with it if they may be
+    /// read without asking.
+    fn look_for_handles(&self, share: ShareId) {
+        let (worker, store) = (self.worker.clone(), self.store.clone());
+        spawn_local(async move {
+            let Some(store) = store else { return };
+            let Some(handles) = handles::recall(&store, &share.to_string()).await else { return };
+            let files = match handles::are_readable(&handles, false).await {
+                true => Some(handles::files(&handles).await),
+                false => None,
+            };
+            worker.handle(Input::Remembered { share, files });
+        });
     }
 
     fn handle(&mut self, now: Instant, input: Input) {
@@ -254,7 +340,6 @@ impl Driver {
             Input::Saved { share, written, result } => {
                 let received = self.received.entry(share).or_default();
                 received.written = written;
-                received.saved = result.is_ok();
                 received.error = result.err();
                 if let Some(message) = &received.error {
                     post(&ToWindow::Event(api::PeerEvent {
@@ -264,9 +349,29 @@ impl Driver {
                         name: None,
                         message: Some(message.clone()),
                     }));
+                } else {
+                    self.note_saved(now, share);
                 }
             }
-            Input::Available(available) => self.available = available,
+            Input::Available(available) => {
+                self.available = available;
+                self.swarm.set_capacity(now, available);
+            }
+            Input::Lost { share } => {
+                if self.sources.remove(&share).is_some() && self.swarm.detach(now, share).is_ok() {
+                    self.detached.insert(share, Access::ChooseAgain);
+                    self.look_for_handles(share);
+                }
+            }
+            Input::Remembered { share, files } => {
+                if let Some(access) = self.detached.get_mut(&share) {
+                    *access = Access::Permission;
+                }
+                if let Some(files) = files {
+                    // If they have changed people hear of it when they act.
+                    let _ = self.reattach(now, share, &files);
+                }
+            }
             Input::Wake => {
                 self.timer.fired();
                 if self.swarm.poll_timeout().is_some_and(|timeout| timeout <= now) {
@@ -304,6 +409,8 @@ impl Driver {
                 let result = self.swarm.stop(now, share, false);
                 if result.is_ok() {
                     self.sources.remove(&share);
+                    self.detached.remove(&share);
+                    self.records.forget(share);
                 }
                 done(result)
             }
@@ -315,8 +422,9 @@ impl Driver {
                 Ok(None)
             }
             Command::Saved { share } => {
-                let received = self.received.entry(parse(&share)?).or_default();
-                (received.saved, received.error) = (true, None);
+                let share = parse(&share)?;
+                self.received.entry(share).or_default().error = None;
+                self.note_saved(now, share);
                 Ok(DONE)
             }
             Command::Select { share, selection } => {
@@ -334,9 +442,15 @@ impl Driver {
             Command::SetServing { share, serve } => {
                 done(self.swarm.set_serving(now, parse(&share)?, serve))
             }
-            Command::RetryServer => Ok(DONE),
-            Command::Reattach { .. } | Command::ReattachFiles { .. } => {
-                Err(protocol::swarm::NoSuchShare.to_string())
+            Command::RetryServer => {
+                self.swarm.retry_server(now);
+                Ok(DONE)
+            }
+            Command::Reattach { share, files } => {
+                self.reattach(now, parse(&share)?, &files).map(|()| DONE)
+            }
+            Command::ReattachFiles { share, files } => {
+                self.reattach_files(now, parse(&share)?, files).map(|()| DONE)
             }
             Command::SetPolicy(said) => {
                 self.swarm.set_policy(now, policy::policy(*said)?);
@@ -355,7 +469,7 @@ impl Driver {
     fn share(&mut self, now: Instant, files: Vec<SharedFile>) -> Result<String, String> {
         let mut entries = Vec::with_capacity(files.len());
         let mut by_path = BTreeMap::new();
-        for SharedFile { path, file, .. } in files {
+        for SharedFile { path, file, handle } in files {
             let could_not = |error| format!("could not share {path}: {error}");
             let share_path = SharePath::new(&path).map_err(could_not)?;
             let (kind, modified_ms) = match &file {
@@ -367,17 +481,94 @@ impl Driver {
             };
             entries.push(Entry { path: share_path, kind, modified_ms });
             if let Some(file) = file {
-                by_path.insert(path, file);
+                by_path.insert(path, (file, handle));
             }
         }
         let manifest =
             Manifest::new(self.swarm.public_key(), entries).map_err(|error| error.to_string())?;
-        let files =
-            manifest.files().filter_map(|(_, entry)| by_path.remove(entry.path.as_str())).collect();
-        let share =
-            self.swarm.share(now, manifest, Vec::new()).map_err(|error| error.to_string())?;
-        self.sources.insert(share, files);
+        let (files, handles): (Vec<File>, Vec<_>) =
+            manifest.files().filter_map(|(_, entry)| by_path.remove(entry.path.as_str())).unzip();
+        // All of them or none: what is missing would have to be chosen again with the others.
+        let handles: Option<Vec<_>> = handles.into_iter().collect();
+        let handles = handles.map(|handles| handles.into_iter().collect::<Array>());
+        let signed = SignedManifest::sign(&manifest, self.room, &self.key);
+        let share = self.serve(now, manifest, files)?;
+        if let Ok(signed) = signed {
+            self.records.keep(signed, handles);
+        }
         Ok(share.to_string())
+    }
+
+    /// Serves a share of ours from these files, in the order of its manifest.
+    fn serve(
+        &mut self,
+        now: Instant,
+        manifest: Manifest,
+        files: Vec<File>,
+    ) -> Result<ShareId, String> {
+        let paths: Vec<String> =
+            manifest.files().map(|(_, entry)| entry.path.to_string()).collect();
+        // What is known of it from before the core has from its record.
+        let share = self.swarm.share(now, manifest, Vec::new()).map_err(|e| e.to_string())?;
+        let sources = files.into_iter().zip(paths);
+        let sources = sources.map(|(file, path)| Rc::new(Source { share, path, file }));
+        self.sources.insert(share, sources.collect());
+        self.detached.remove(&share);
+        Ok(share)
+    }
+
+    /// Goes on with a share of ours, if these are its files, in the order of its manifest; `undefined` is
+    /// none.
+    fn reattach(&mut self, now: Instant, share: ShareId, files: &Array) -> Result<(), String> {
+        let manifest = self.detached_manifest(share)?;
+        let files: Vec<Option<File>> = files.iter().map(|file| file.dyn_into().ok()).collect();
+        let looks: Vec<_> = files.iter().map(|file| file.as_ref().map(looks)).collect();
+        reattach::compare(&manifest, &looks)?;
+        self.serve(now, manifest, files.into_iter().flatten().collect()).map(drop)
+    }
+
+    /// Goes on with a share of ours, if all its files are among these.
+    fn reattach_files(
+        &mut self,
+        now: Instant,
+        share: ShareId,
+        chosen: Vec<SharedFile>,
+    ) -> Result<(), String> {
+        let manifest = self.detached_manifest(share)?;
+        let chosen: Vec<(String, File, _)> = chosen
+            .into_iter()
+            .filter_map(|SharedFile { path, file, handle }| Some((path, file?, handle)))
+            .collect();
+        let paths: Vec<&str> = chosen.iter().map(|(path, ..)| path.as_str()).collect();
+        let assigned = reattach::assign(&manifest, &paths);
+        let chosen = |it: &Option<usize>| it.map(|i| (&chosen[i].1, chosen[i].2.as_ref()));
+        let looks: Vec<_> =
+            assigned.iter().map(|it| chosen(it).map(|(file, _)| looks(file))).collect();
+        reattach::compare(&manifest, &looks)?;
+        let found = assigned.iter().filter_map(chosen);
+        let (files, handles): (Vec<File>, Vec<_>) =
+            found.map(|(file, handle)| (file.clone(), handle.cloned())).unzip();
+        let handles: Option<Vec<_>> = handles.into_iter().collect();
+        let handles = handles.map(|handles| handles.into_iter().collect::<Array>());
+        let signed = SignedManifest::sign(&manifest, self.room, &self.key);
+        self.serve(now, manifest, files)?;
+        if let (Ok(signed), Some(handles)) = (signed, handles) {
+            self.records.keep(signed, Some(handles));
+        }
+        Ok(())
+    }
+
+    fn detached_manifest(&self, share: ShareId) -> Result<Manifest, String> {
+        let gone = || protocol::swarm::NoSuchShare.to_string();
+        let view = self.swarm.share_view(share).ok_or_else(gone)?;
+        self.detached.contains_key(&share).then(|| (*view.manifest).clone()).ok_or_else(gone)
+    }
+
+    /// A share is complete and was saved.
+    fn note_saved(&mut self, now: Instant, share: ShareId) {
+        self.storage.mark_saved(share);
+        // It may have been taken off the shelf meanwhile.
+        let _ = self.swarm.mark_saved(now, share);
     }
 
     fn handle_signaling(&mut self, now: Instant, event: SignalingEvent) {
@@ -557,10 +748,8 @@ impl Driver {
                 match Signaling::open(&self.server, report) {
                     Ok(signaling) => self.signaling = Some(signaling),
                     Err(reason) => {
-                        self.swarm.handle_signaling(
-                            now,
-                            SignalingEvent::Closed { cause: LostCause::Server, reason },
-                        );
+                        let closed = SignalingEvent::Closed { cause: LostCause::Server, reason };
+                        self.swarm.handle_signaling(now, closed);
                     }
                 }
             }
@@ -622,30 +811,23 @@ impl Driver {
                 let file = file.expect("the core reads files of the manifest it was given");
                 self.reader.read(read, file, span.file_offset, span.length);
             }
+            StorageRequest::Keep { share, batches } => self.records.add(share, batches),
             request => self.storage.handle(request),
         }
     }
 
     fn note_event(&mut self, event: &Event) {
         match event {
-            Event::Joined { .. } => {
-                (self.server_state, self.server_message) = (ServerState::Connected, None);
-            }
-            Event::ServerLost { reason, .. } => {
-                self.server_state = ServerState::Lost;
-                self.server_message = Some(reason.clone());
-            }
-            Event::Refused { message, .. } => {
-                self.server_state = ServerState::Refused;
-                self.server_message = Some(format!("the server refused: {message}"));
-            }
             Event::Completed { share } => {
                 self.write_out(*share);
                 self.estimate();
             }
-            Event::ShareAdded { .. } | Event::Failed { .. } => self.estimate(),
+            Event::ShareAdded { .. } | Event::Waiting { .. } | Event::Failed { .. } => {
+                self.estimate();
+            }
             Event::ShareRemoved { share } => {
                 self.hashes.retain(|(of, _), _| of != share);
+                self.estimate();
             }
             _ => {}
         }
@@ -687,11 +869,11 @@ impl Driver {
         for view in self.swarm.shares() {
             let id = view.id;
             let received = self.received.get(&id);
-            let saved = received.is_some_and(|it| it.saved);
+            let access = self.detached.get(&id).copied();
             let error = received.and_then(|it| it.error.as_deref());
             let (hashes, swarm) = (&mut self.hashes, &self.swarm);
             let copies = self.swarm.copies(id);
-            shares.push(view::share(view, copies, saved, error, now, |file| {
+            shares.push(view::share(view, copies, access, error, now, |file| {
                 if let Some(known) = hashes.get(&(id, file)) {
                     return Some(known.clone());
                 }
@@ -700,16 +882,17 @@ impl Driver {
                 Some(hash)
             }));
         }
+        let (server, server_message, server_retry_ms) = view::server(self.swarm.server(), now);
         State {
-            server: self.server_state,
-            server_message: self.server_message.clone(),
-            server_retry_ms: None,
+            server,
+            server_message,
+            server_retry_ms,
             peer_id: self.swarm.peer_id().map(|id| id.to_string()),
             name: self.name.clone(),
             invite_link: self.invite_link.clone(),
             peers: self.swarm.peers().map(view::peer).collect(),
             shares,
-            storage: if self.on_disk { api::Storage::Disk } else { api::Storage::Memory },
+            storage: if self.store.is_some() { api::Storage::Disk } else { api::Storage::Memory },
             available: self.available,
         }
     }
@@ -721,6 +904,11 @@ impl Driver {
             self.timer.wake_at(wake);
         }
     }
+}
+
+/// What there is to compare of a file.
+fn looks(file: &File) -> Looks {
+    Looks { size: file.size() as u64, modified_ms: file.last_modified() as i64 }
 }
 
 /// Wakes the driver up. A wake-up that is not needed any more comes all the same: it does no harm.

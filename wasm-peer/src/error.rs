@@ -23,7 +23,9 @@ pub(crate) fn to_js(sentence: &str) -> JsValue {
 /// Why a file or store could not be used.
 pub(crate) fn storage(thrown: &JsValue) -> StorageError {
     match name(thrown).as_str() {
-        "QuotaExceededError" => StorageError::Full { available: None },
+        "QuotaExceededError" | "NS_ERROR_FILE_NO_DEVICE_SPACE" => {
+            StorageError::Full { available: None }
+        }
         "NotFoundError" | "NotAllowedError" | "SecurityError" | "NoModificationAllowedError" => {
             StorageError::Gone(message(thrown))
         }

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 
 use protocol::piece::{FileIndex, Geometry, PieceIndex};
 
-/// The most parts of one share; a journal can tell no more.
+/// The most parts of one share: each is a file that is open, or a blob.
 pub(crate) const MAX_PARTS: usize = 1 << 12;
 
 /// Where things are.
@@ -25,6 +25,15 @@ pub(crate) struct Layout {
 struct Part {
     offsets: BTreeMap<FileIndex, u64>,
     length: u64,
+}
+
+/// Where a file has room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Room {
+    pub(crate) file: FileIndex,
+    pub(crate) part: usize,
+    /// Bytes from the start of the part.
+    pub(crate) offset: u64,
 }
 
 /// A stretch of a part.
@@ -51,28 +60,57 @@ impl Layout {
         self.parts.get(part).into_iter().flat_map(|part| part.offsets.keys().copied())
     }
 
-    /// Makes room for a file of so many bytes at the end of a part; false if it has room there already.
-    pub(crate) fn make_room(&mut self, part: usize, file: FileIndex, size: u64) -> bool {
+    /// Makes room for a file of so many bytes at the end of a part and tells where; nowhere if it has
+    /// room there already.
+    pub(crate) fn make_room(&mut self, part: usize, file: FileIndex, size: u64) -> Option<u64> {
+        let offset = self.length(part);
+        (self.start(part, file).is_none() && self.make_room_at(part, file, offset, size))
+            .then_some(offset)
+    }
+
+    /// A file of so many bytes has room at this place; false if it cannot be.
+    pub(crate) fn make_room_at(
+        &mut self,
+        part: usize,
+        file: FileIndex,
+        offset: u64,
+        size: u64,
+    ) -> bool {
+        let Some(end) = offset.checked_add(size) else { return false };
         if self.parts.len() <= part {
             self.parts.resize_with(part + 1, Part::default);
         }
         let part = &mut self.parts[part];
-        if part.offsets.contains_key(&file) {
-            return false;
-        }
-        part.offsets.insert(file, part.length);
-        part.length += size;
+        part.offsets.insert(file, offset);
+        part.length = part.length.max(end);
         true
+    }
+
+    /// Files that have room nowhere have it where they usually do, when all of a share is wanted at once:
+    /// end to end in the first part, as far as nothing else has room there.
+    pub(crate) fn assume(&mut self, geometry: &Geometry) {
+        let files = (0..geometry.files()).map(FileIndex);
+        let mut taken: Vec<(u64, u64)> = files
+            .clone()
+            .filter_map(|file| Some((self.start(0, file)?, geometry.file_size(file))))
+            .map(|(start, size)| (start, start + size))
+            .collect();
+        taken.sort_unstable();
+        let homeless: Vec<FileIndex> = files
+            .filter(|&file| (0..self.parts()).all(|part| self.start(part, file).is_none()))
+            .collect();
+        for file in homeless {
+            let (start, size) = (geometry.payload_offset(file), geometry.file_size(file));
+            let next = taken.partition_point(|&(_, to)| to <= start);
+            if taken.get(next).is_none_or(|&(from, _)| from >= start + size) {
+                self.make_room_at(0, file, start, size);
+            }
+        }
     }
 
     /// A piece is in a part, in which its file has room.
     pub(crate) fn put(&mut self, piece: PieceIndex, part: usize) {
         self.pieces.insert(piece, part);
-    }
-
-    /// A piece is nowhere.
-    pub(crate) fn forget(&mut self, piece: PieceIndex) {
-        self.pieces.remove(&piece);
     }
 
     /// All pieces that are somewhere, in order.
@@ -92,10 +130,27 @@ impl Layout {
 
     /// Where a piece is, if it is anywhere.
     pub(crate) fn place(&self, geometry: &Geometry, piece: PieceIndex) -> Option<Slice> {
-        let (part, span) = (self.part(piece)?, geometry.span(piece)?);
+        self.place_in(geometry, piece, self.part(piece)?)
+    }
+
+    /// Where a piece is if it is in this part, and its file has room there.
+    pub(crate) fn place_in(
+        &self,
+        geometry: &Geometry,
+        piece: PieceIndex,
+        part: usize,
+    ) -> Option<Slice> {
+        let span = geometry.span(piece)?;
         let start = self.start(part, span.file)?;
         let length = u64::from(span.length);
         Some(Slice { part, offset: start + span.file_offset, length })
+    }
+
+    /// Where files have room.
+    pub(crate) fn rooms(&self) -> impl Iterator<Item = Room> {
+        self.parts.iter().enumerate().flat_map(|(part, it)| {
+            it.offsets.iter().map(move |(&file, &offset)| Room { file, part, offset })
+        })
     }
 
     /// The stretches that make up a file, as few as can be; `None` if a piece of it is nowhere.
@@ -132,9 +187,9 @@ mod tests {
         let room = |layout: &mut Layout, part, file: u32| {
             layout.make_room(part, FileIndex(file), sizes[file as usize])
         };
-        assert!(room(&mut layout, 0, 2));
-        assert!(room(&mut layout, 0, 0));
-        assert!(!room(&mut layout, 0, 2));
+        assert_eq!(room(&mut layout, 0, 2), Some(0));
+        assert_eq!(room(&mut layout, 0, 0), Some(7));
+        assert_eq!(room(&mut layout, 0, 2), None);
         assert_eq!(layout.length(0), 3 * P + 12);
         for piece in [4, 0, 1] {
             layout.put(PieceIndex(piece), 0);
@@ -144,14 +199,41 @@ mod tests {
         let small = Slice { part: 0, offset: 0, length: 7 };
         assert_eq!(layout.file(&geometry, FileIndex(2)), Some(vec![small]));
 
-        assert!(room(&mut layout, 1, 0));
+        assert_eq!(room(&mut layout, 1, 0), Some(0));
         layout.put(PieceIndex(2), 1);
         layout.put(PieceIndex(3), 1);
         let first = Slice { part: 0, offset: 7, length: 2 * P };
         let second = Slice { part: 1, offset: 2 * P, length: P + 5 };
         assert_eq!(layout.file(&geometry, FileIndex(0)), Some(vec![first, second]));
         assert_eq!((layout.parts(), layout.length(1)), (2, 3 * P + 5));
-        layout.forget(PieceIndex(2));
-        assert_eq!(layout.place(&geometry, PieceIndex(2)), None);
+        assert_eq!(layout.place(&geometry, PieceIndex(5)), None);
+        assert_eq!(
+            layout.place_in(&geometry, PieceIndex(2), 0).map(|it| it.offset),
+            Some(7 + 2 * P)
+        );
+    }
+
+    #[test]
+    fn files_without_room_are_looked_for_where_nothing_else_is() {
+        let sizes = [10, 20, 30, 40];
+        let geometry = Geometry::new(MIN_PIECE_SIZE, sizes).unwrap();
+        let rooms = |layout: &Layout| {
+            layout.rooms().map(|room| (room.file.0, room.part, room.offset)).collect::<Vec<_>>()
+        };
+        let mut nothing = Layout::default();
+        nothing.assume(&geometry);
+        assert_eq!(rooms(&nothing), [(0, 0, 0), (1, 0, 10), (2, 0, 30), (3, 0, 60)]);
+        assert_eq!(nothing.length(0), 100);
+        let mut some = Layout::default();
+        some.make_room_at(0, FileIndex(1), 10, 20);
+        some.make_room_at(1, FileIndex(2), 0, 30);
+        some.assume(&geometry);
+        assert_eq!(rooms(&some), [(0, 0, 0), (1, 0, 10), (3, 0, 60), (2, 1, 0)]);
+        // The last came first, and lies where the first two would.
+        let mut other = Layout::default();
+        other.make_room_at(0, FileIndex(3), 0, 40);
+        other.assume(&geometry);
+        assert_eq!(rooms(&other), [(3, 0, 0)]);
+        assert!(!other.make_room_at(0, FileIndex(0), u64::MAX, 10));
     }
 }

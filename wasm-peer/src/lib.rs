@@ -9,7 +9,11 @@
 //!                                                  storage.rs    received shares on disk
 //!                                                    layout.rs   where their pieces lie
 //!                                                    payload.rs  the file they are written to
+//!                                                  profile.rs    which store is ours
+//!                                                    left.rs     what earlier loads left in it
 //!                                                  source.rs     files that are shared
+//!                                                    records.rs  what is remembered of them
+//!     handles.rs   their handles             same    reattach.rs whether they are the same
 //!                                                  save.rs       complete shares on their way out
 //!                                                    archive.rs  many files as one blob
 //! ```
@@ -30,13 +34,19 @@ mod channel;
 mod clock;
 mod connection;
 mod forward;
+mod handles;
 mod journal;
 mod lane;
 mod layout;
+mod left;
+mod lock;
+mod log;
 mod opfs;
 mod payload;
 mod policy;
 mod profile;
+mod reattach;
+mod records;
 mod save;
 mod signaling;
 mod source;

@@ -10,7 +10,11 @@ use web_sys::{
     FileSystemSyncAccessHandle,
 };
 
-use crate::{buffer, error};
+use crate::{buffer, clock, error};
+
+/// How often and after how many milliseconds it is looked whether a file was let go of.
+const RELEASE_LOOKS: u32 = 40;
+const RELEASE_LOOK_MS: i32 = 50;
 
 /// A directory in a directory.
 pub(crate) async fn directory(
@@ -76,8 +80,21 @@ impl SyncFile {
         name: &str,
     ) -> Result<Self, JsValue> {
         let handle = file(parent, name, true).await?;
-        let access = JsFuture::from(handle.create_sync_access_handle()).await?;
-        Ok(Self(access.unchecked_into()))
+        for _ in 0..RELEASE_LOOKS {
+            match JsFuture::from(handle.create_sync_access_handle()).await {
+                // A page that was reloaded may still have it.
+                Err(thrown) if error::name(&thrown) == "NoModificationAllowedError" => {
+                    clock::sleep(RELEASE_LOOK_MS).await;
+                }
+                opened => return opened.map(|access| Self(access.unchecked_into())),
+            }
+        }
+        Err(error::to_js("another tab has the file open; close that tab and try again"))
+    }
+
+    /// Its length in bytes.
+    pub(crate) fn length(&self) -> Result<u64, StorageError> {
+        self.0.get_size().map(|size| size as u64).map_err(|thrown| error::storage(&thrown))
     }
 
     /// Cuts it or fills it up with zeros.
@@ -92,11 +109,8 @@ impl SyncFile {
             .write_with_u8_array_and_options(bytes, &at(offset))
             .map_err(|thrown| error::storage(&thrown))?;
         // Chromium throws on a full disk; Firefox writes what fits.
-        if written as usize == bytes.len() {
-            Ok(())
-        } else {
-            Err(StorageError::Full { available: None })
-        }
+        let fits = written as usize == bytes.len();
+        if fits { Ok(()) } else { Err(StorageError::Full { available: None }) }
     }
 
     /// Reads so many bytes.

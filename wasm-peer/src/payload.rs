@@ -2,7 +2,9 @@
 //! a call into the system, and small files are small pieces. What is where is [`crate::layout`]'s.
 
 use protocol::io::StorageError;
+use web_sys::FileSystemDirectoryHandle;
 
+use crate::error;
 use crate::opfs::SyncFile;
 
 /// What is gathered before it is written.
@@ -12,19 +14,40 @@ const GATHERED_BYTES: usize = 1 << 20;
 /// them: nothing may count on what was not flushed.
 pub(crate) struct Payload {
     file: SyncFile,
+    /// Bytes that it has room for.
+    length: u64,
     gathered: Vec<u8>,
     /// Where that goes.
     offset: u64,
 }
 
 impl Payload {
-    pub(crate) fn new(file: SyncFile) -> Self {
-        Self { file, gathered: Vec::new(), offset: 0 }
+    pub(crate) async fn open(
+        parent: &FileSystemDirectoryHandle,
+        name: &str,
+    ) -> Result<Self, StorageError> {
+        let file = SyncFile::open(parent, name).await.map_err(|e| error::storage(&e))?;
+        let length = file.length()?;
+        Ok(Self { file, length, gathered: Vec::new(), offset: 0 })
     }
 
-    /// Cuts it or fills it up with zeros, which no write that is held back must go beyond.
-    pub(crate) fn set_length(&self, length: u64) -> Result<(), StorageError> {
-        self.file.set_length(length)
+    /// Makes room for so many bytes, which browsers count from then on.
+    pub(crate) fn make_room(&mut self, length: u64) -> Result<(), StorageError> {
+        if length > self.length {
+            self.file.set_length(length)?;
+            self.length = length;
+        }
+        Ok(())
+    }
+
+    /// Cuts it to so many bytes, and makes what was written durable.
+    pub(crate) fn cut(&mut self, length: u64) -> Result<(), StorageError> {
+        self.settle()?;
+        if length != self.length {
+            self.file.set_length(length)?;
+            self.length = length;
+        }
+        self.file.flush()
     }
 
     /// Writes all bytes, sooner or later; an error may be that of an earlier write.
@@ -53,13 +76,12 @@ impl Payload {
         self.file.flush()
     }
 
-    /// Writes what was held back.
+    /// Writes what was held back. If that fails it is held back on: whoever wrote it counts on it.
     fn settle(&mut self) -> Result<(), StorageError> {
-        if self.gathered.is_empty() {
-            return Ok(());
+        if !self.gathered.is_empty() {
+            self.file.write(self.offset, &self.gathered)?;
+            self.gathered.clear();
         }
-        let written = self.file.write(self.offset, &self.gathered);
-        self.gathered.clear();
-        written
+        Ok(())
     }
 }

@@ -12,17 +12,23 @@ use js_sys::{Array, Function, Reflect};
 use wasm_bindgen::prelude::*;
 use web_sys::{
     Blob, ErrorEvent, FileSystemDirectoryHandle, HtmlAnchorElement, MessageEvent,
-    PageTransitionEvent, Url, Window, Worker, WorkerOptions, WorkerType,
+    PageTransitionEvent, Storage, Url, Window, Worker, WorkerOptions, WorkerType,
 };
 
 use crate::api::{DEFAULT_WORKER_URL, EventKind, PeerEvent, PeerOptions, Policy, SharedFile};
 use crate::connection::Broker;
-use crate::error;
 use crate::wire::{self, Command, ToWindow, ToWorker};
+use crate::{error, handles};
 
 /// How long the address of a saved blob stays valid, in milliseconds. The browser needs it only until
 /// the download has begun; until then people may be asked where to put it.
 const SAVED_URL_KEPT_MS: i32 = 600_000;
+
+/// Where the window's session keeps the names of the stores that this tab had, the last one first. It
+/// survives a reload, and ends with the tab.
+const STORES: &str = "shoal-stores";
+/// So many are remembered: one for each room that people may go back to.
+const MAX_STORES: usize = 16;
 
 /// A peer in one room. Clones are the same peer.
 ///
@@ -40,6 +46,8 @@ struct Inner {
     /// Why there is no worker any more.
     ended: RefCell<Option<String>>,
     invite_link: RefCell<String>,
+    /// The name of the worker's store; none in memory.
+    store: RefCell<Option<String>>,
     state: RefCell<JsValue>,
     on_state: RefCell<Option<Function>>,
     on_event: RefCell<Option<Function>>,
@@ -131,7 +139,20 @@ impl Peer {
     /// # Errors
     /// An `Error` if permission is not given, or with the names of files that are missing or changed.
     pub async fn reattach(&self, share: String) -> Result<(), JsValue> {
-        let files = Array::new();
+        let store = self.0.store.borrow().clone();
+        let handles = match store {
+            Some(store) => handles::recall(&store, &share).await,
+            None => None,
+        };
+        let handles = handles.ok_or_else(|| {
+            error::to_js("this browser does not remember the files; choose them again")
+        })?;
+        if !handles::are_readable(&handles, true).await {
+            return Err(error::to_js(
+                "the files may not be read; allow it when the browser asks, or choose them again",
+            ));
+        }
+        let files = handles::files(&handles).await;
         self.0.call(Command::Reattach { share, files }).await.map(drop)
     }
 
@@ -299,8 +320,14 @@ impl Peer {
             Ok(Err(sentence)) => return Err(error::to_js(&sentence)),
             Err(oneshot::Canceled) => return Err(error::to_js("the peer was dropped")),
         }
-        let link = inner.call(Command::Start { link, options }).await?;
-        inner.invite_link.replace(link.as_string().unwrap_or_default());
+        let (options, stores) = (Box::new(options), remembered_stores());
+        let started = inner.call(Command::Start { link, options, stores }).await?;
+        let wire::Started { invite_link, store } = parse(started)?;
+        if let Some(store) = &store {
+            remember_store(store);
+        }
+        inner.invite_link.replace(invite_link);
+        inner.store.replace(store);
         Ok(Self(inner))
     }
 }
@@ -323,6 +350,7 @@ impl Inner {
             ready: RefCell::default(),
             ended: RefCell::default(),
             invite_link: RefCell::default(),
+            store: RefCell::default(),
             state: RefCell::new(JsValue::UNDEFINED),
             on_state: RefCell::default(),
             on_event: RefCell::default(),
@@ -466,6 +494,27 @@ impl Drop for Inner {
         }
         self.end("the peer was dropped");
     }
+}
+
+fn remembered_stores() -> Vec<String> {
+    let stores = session().and_then(|session| session.get_item(STORES).ok()?);
+    stores.unwrap_or_default().split_whitespace().map(str::to_owned).collect()
+}
+
+fn remember_store(store: &str) {
+    let mut stores = remembered_stores();
+    stores.retain(|name| name != store);
+    stores.insert(0, store.to_owned());
+    stores.truncate(MAX_STORES);
+    if let Some(session) = session() {
+        // Without, a reloaded tab takes a store that nobody holds, and that is most often the same.
+        let _ = session.set_item(STORES, &stores.join(" "));
+    }
+}
+
+/// The window's session, where the browser grants one.
+fn session() -> Option<Storage> {
+    window().session_storage().ok()?
 }
 
 /// Starts a download.

@@ -43,6 +43,7 @@ pub(crate) fn policy(said: api::Policy) -> Result<core::Policy, String> {
         memory_in_flight: said.memory_in_flight.unwrap_or(usual.memory_in_flight),
         stop_at_ratio: said.stop_at_ratio,
         stop_after: seconds.map(Duration::from_secs_f64),
+        storage: said.storage,
         ..usual
     })
 }

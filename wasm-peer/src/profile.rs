@@ -6,21 +6,21 @@
 //! shoal/<room>.<number>/      a store (see storage.rs), held through a Web Lock of the same name
 //! ```
 //!
-//! Two tabs of one browser are two peers, often in one room: each has a store of its own. A tab that
-//! starts takes a store of its room that nobody holds, as a reload or crash leaves it, or makes one.
-
-use std::cell::RefCell;
-use std::rc::Rc;
+//! Two tabs of one browser are two peers, often in one room: each has a store of its own. A tab that is
+//! reloaded knows the name of its store and takes it again. Any other tab takes one of its room that
+//! nobody holds, as a tab leaves it that was closed or has crashed; if there is none it makes one. What
+//! is in stores, and when it is erased, is [`crate::left`]'s.
 
 use data_encoding::HEXLOWER;
-use futures_channel::oneshot;
-use js_sys::{Function, Promise, Reflect};
+use js_sys::Reflect;
 use protocol::identity::DeviceKey;
 use protocol::signaling::RoomId;
 use wasm_bindgen::prelude::*;
-use wasm_bindgen_futures::{JsFuture, spawn_local};
+use wasm_bindgen_futures::JsFuture;
 use web_sys::{FileSystemDirectoryHandle, StorageEstimate, StorageManager, WorkerGlobalScope};
 
+use crate::left;
+use crate::lock::{Lock, Patience};
 use crate::opfs::{self, SyncFile};
 
 /// The folder of everything.
@@ -28,11 +28,18 @@ const ROOT: &str = "shoal";
 const DEVICE_KEY: &str = "device-key";
 /// A file of every store, written when a tab takes it: its time tells when that was.
 const USED: &str = "used";
-/// A store of another room that nobody has taken for so long is erased, in milliseconds: three days.
-const STORE_KEPT_MS: f64 = 3.0 * 86_400_000.0;
+/// How long a reloaded tab waits for the page that it was to let go of its store, in milliseconds. It
+/// takes a few; a tab that was duplicated waits in vain.
+const RELEASED_WITHIN_MS: i32 = 2_000;
+/// What Chromium says can be stored is how much is stored plus this, or the size of the disk in whole
+/// GiB if that is less: it tells pages nothing about the disk.
+const MADE_UP_UNIT: u64 = 1 << 30;
+const MADE_UP_MAX: u64 = 10 << 30;
 
 /// A store that this worker holds as long as it runs.
 pub(crate) struct Store {
+    /// What it is called.
+    pub(crate) name: String,
     /// Where its shares are.
     pub(crate) directory: FileSystemDirectoryHandle,
     _lock: Lock,
@@ -43,7 +50,7 @@ pub(crate) struct Store {
 pub(crate) async fn root() -> Option<FileSystemDirectoryHandle> {
     let storage = storage_manager()?;
     has_function(&storage, "getDirectory").then_some(())?;
-    locks()?;
+    Lock::are_there().then_some(())?;
     let root = JsFuture::from(storage.get_directory()).await.ok()?;
     let root = opfs::directory(&root.unchecked_into(), ROOT, true).await.ok()?;
     // Some browsers have the file system but not the handles that write in place.
@@ -55,7 +62,7 @@ pub(crate) async fn root() -> Option<FileSystemDirectoryHandle> {
 pub(crate) async fn device_key(root: Option<&FileSystemDirectoryHandle>) -> DeviceKey {
     if let Some(root) = root {
         // Tabs that start at the same time must agree on one key.
-        let _lock = Lock::take(&format!("{ROOT}/{DEVICE_KEY}"), true).await;
+        let _lock = Lock::take(&lock_name(DEVICE_KEY), Patience::Endless).await;
         if let Ok(key) = kept_key(root).await {
             return DeviceKey::from_bytes(key);
         }
@@ -63,45 +70,60 @@ pub(crate) async fn device_key(root: Option<&FileSystemDirectoryHandle>) -> Devi
     DeviceKey::from_bytes(random())
 }
 
-/// Takes a store of a room that nobody holds, or makes one. `None` if neither is possible.
-pub(crate) async fn take_store(root: &FileSystemDirectoryHandle, room: RoomId) -> Option<Store> {
+/// Takes a store of a room: one that this tab had before, by the names that it remembers; else one
+/// that nobody holds, an unfinished one first; else a new one. `None` if none can be had.
+pub(crate) async fn take_store(
+    root: &FileSystemDirectoryHandle,
+    room: RoomId,
+    remembered: &[String],
+) -> Option<Store> {
     let prefix = format!("{}.", HEXLOWER.encode(&room.0));
-    let mut names = opfs::names(root).await.ok()?;
-    names.sort_unstable();
-    let ours: Vec<&String> = names.iter().filter(|name| name.starts_with(&prefix)).collect();
-    for name in ours {
-        if let Some(store) = hold(root, name).await {
+    let names = opfs::names(root).await.ok()?;
+    let known = |name: &&String| name.starts_with(&prefix) && names.contains(name);
+    for name in remembered.iter().filter(known) {
+        if let Some(store) = hold(root, name, Patience::Milliseconds(RELEASED_WITHIN_MS)).await {
+            return Some(store);
+        }
+    }
+    let mut others = Vec::new();
+    for name in names.iter().filter(known) {
+        let used = last_used(root, name).await.unwrap_or(0.0);
+        others.push((!left::is_unfinished(root, name).await, used, name));
+    }
+    others.sort_by(|a, b| a.0.cmp(&b.0).then(b.1.total_cmp(&a.1)));
+    for (.., name) in others {
+        if let Some(store) = hold(root, name, Patience::None).await {
             return Some(store);
         }
     }
     let number: [u8; 8] = random();
-    hold(root, &format!("{prefix}{}", HEXLOWER.encode(&number))).await
+    hold(root, &format!("{prefix}{}", HEXLOWER.encode(&number)), Patience::None).await
 }
 
-/// Erases, in its own time, stores of other rooms that nobody has used for a while.
-pub(crate) fn erase_old_stores(root: FileSystemDirectoryHandle, room: RoomId) {
-    spawn_local(async move {
-        let prefix = format!("{}.", HEXLOWER.encode(&room.0));
-        for name in opfs::names(&root).await.unwrap_or_default() {
-            if name == DEVICE_KEY || name.starts_with(&prefix) {
-                continue;
-            }
-            // Whoever holds a store is using it.
-            let Some(_lock) = Lock::take(&lock_name(&name), false).await else { continue };
-            let used = last_used(&root, &name).await.unwrap_or(0.0);
-            if js_sys::Date::now() - used > STORE_KEPT_MS {
-                // It is tried again when the next tab starts.
-                let _ = opfs::remove(&root, &name).await;
-            }
-        }
-    });
+/// The names of all stores.
+pub(crate) async fn stores(root: &FileSystemDirectoryHandle) -> Vec<String> {
+    let mut names = opfs::names(root).await.unwrap_or_default();
+    names.retain(|name| name != DEVICE_KEY);
+    names
 }
 
-/// Bytes that the browser says can still be stored, if it says anything.
+/// Sees to it that nobody takes a store, if nobody has.
+pub(crate) async fn lock(store: &str) -> Option<Lock> {
+    Lock::take(&lock_name(store), Patience::None).await
+}
+
+/// When a tab took a store the last time, in milliseconds since 1970.
+pub(crate) async fn last_used(root: &FileSystemDirectoryHandle, store: &str) -> Option<f64> {
+    let store = opfs::directory(root, store, false).await.ok()?;
+    let used = opfs::file(&store, USED, false).await.ok()?;
+    Some(opfs::snapshot(&used).await.ok()?.last_modified())
+}
+
+/// Bytes that can still be stored, if the browser says anything that means something.
 pub(crate) async fn available() -> Option<u64> {
     let estimate = JsFuture::from(storage_manager()?.estimate().ok()?).await.ok()?;
     let estimate: StorageEstimate = estimate.unchecked_into();
-    Some((estimate.get_quota()? - estimate.get_usage()?).max(0.0) as u64)
+    meant((estimate.get_quota()? - estimate.get_usage()?).max(0.0) as u64)
 }
 
 /// Secret random bytes.
@@ -109,6 +131,13 @@ pub(crate) fn random<const N: usize>() -> [u8; N] {
     let mut bytes = [0; N];
     getrandom::fill(&mut bytes).expect("every browser has a source of randomness");
     bytes
+}
+
+/// What an estimate says, unless it is made up.
+fn meant(available: u64) -> Option<u64> {
+    let made_up =
+        available.is_multiple_of(MADE_UP_UNIT) && (MADE_UP_UNIT..=MADE_UP_MAX).contains(&available);
+    (!made_up).then_some(available)
 }
 
 async fn kept_key(root: &FileSystemDirectoryHandle) -> Result<[u8; 32], JsValue> {
@@ -124,22 +153,18 @@ async fn kept_key(root: &FileSystemDirectoryHandle) -> Result<[u8; 32], JsValue>
     Ok(key)
 }
 
-async fn hold(root: &FileSystemDirectoryHandle, name: &str) -> Option<Store> {
-    let lock = Lock::take(&lock_name(name), false).await?;
+async fn hold(root: &FileSystemDirectoryHandle, name: &str, patience: Patience) -> Option<Store> {
+    let lock = Lock::take(&lock_name(name), patience).await?;
     let directory = opfs::directory(root, name, true).await.ok()?;
-    let used = SyncFile::open(&directory, USED).await.ok()?;
-    used.write(0, &[1]).and_then(|()| used.flush()).ok()?;
-    Some(Store { directory, _lock: lock })
+    // On a full disk it may fail, and the store is of use all the same: for what is in it.
+    if let Ok(used) = SyncFile::open(&directory, USED).await {
+        let _ = used.write(0, &[1]).and_then(|()| used.flush());
+    }
+    Some(Store { name: name.to_owned(), directory, _lock: lock })
 }
 
-fn lock_name(store: &str) -> String {
-    format!("{ROOT}/{store}")
-}
-
-async fn last_used(root: &FileSystemDirectoryHandle, store: &str) -> Option<f64> {
-    let store = opfs::directory(root, store, false).await.ok()?;
-    let used = opfs::file(&store, USED, false).await.ok()?;
-    Some(opfs::snapshot(&used).await.ok()?.last_modified())
+fn lock_name(name: &str) -> String {
+    format!("{ROOT}/{name}")
 }
 
 fn storage_manager() -> Option<StorageManager> {
@@ -152,58 +177,16 @@ fn has_function(object: &JsValue, name: &str) -> bool {
     Reflect::get(object, &name.into()).is_ok_and(|member| member.is_function())
 }
 
-// web-sys counts the Web Locks API as unstable and hides it.
-#[wasm_bindgen]
-extern "C" {
-    type LockManager;
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-    #[wasm_bindgen(method)]
-    fn request(this: &LockManager, name: &str, options: &JsValue, callback: &Function) -> Promise;
-}
-
-fn locks() -> Option<LockManager> {
-    let scope: WorkerGlobalScope = js_sys::global().unchecked_into();
-    let locks = Reflect::get(&scope.navigator(), &"locks".into()).ok()?;
-    locks.is_object().then(|| locks.unchecked_into())
-}
-
-/// A Web Lock. Released once dropped, and when the worker ends in whatever way.
-struct Lock {
-    release: Function,
-}
-
-impl Lock {
-    /// Takes a lock; if somebody has it, waits for it or gives up. `None` also where there are no locks.
-    async fn take(name: &str, wait: bool) -> Option<Self> {
-        let options = js_sys::Object::new();
-        Reflect::set(&options, &"ifAvailable".into(), &(!wait).into()).ok()?;
-        let (sender, taken) = oneshot::channel();
-        let sender = Rc::new(RefCell::new(Some(sender)));
-        let granted = sender.clone();
-        let callback = Closure::once_into_js(move |lock: JsValue| -> JsValue {
-            if lock.is_null() {
-                return JsValue::UNDEFINED;
-            }
-            // The lock is held until this promise resolves.
-            let mut release = None;
-            let held = Promise::new(&mut |resolve, _| release = Some(resolve));
-            if let (Some(granted), Some(release)) = (granted.take(), release) {
-                let _ = granted.send(Self { release });
-            }
-            held.into()
-        });
-        let asked = locks()?.request(name, &options, callback.unchecked_ref());
-        spawn_local(async move {
-            let _ = JsFuture::from(asked).await;
-            // Nobody answered: not available, or refused.
-            sender.take();
-        });
-        taken.await.ok()
-    }
-}
-
-impl Drop for Lock {
-    fn drop(&mut self) {
-        let _ = self.release.call0(&JsValue::UNDEFINED);
+    #[test]
+    fn what_a_browser_makes_up_is_not_told() {
+        assert_eq!(meant(10 << 30), None);
+        assert_eq!(meant(7 << 30), None);
+        assert_eq!(meant((10 << 30) - 1), Some((10 << 30) - 1));
+        assert_eq!(meant(11 << 30), Some(11 << 30));
+        assert_eq!(meant(0), Some(0));
     }
 }

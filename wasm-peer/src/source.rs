@@ -1,5 +1,6 @@
 //! Reads from files that people picked, and from blobs in general: `File.slice`, a few at a time. Small
-//! reads that wait together are done as one.
+//! reads that wait together are done as one. A file that cannot be read any more is told of, as people
+//! may help; one that has changed makes the read fail with its name.
 
 use std::rc::Rc;
 
@@ -7,9 +8,10 @@ use futures_channel::mpsc;
 use futures_util::{StreamExt, stream};
 use js_sys::Array;
 use protocol::io::{ReadId, StorageError, StorageResponse};
+use protocol::manifest::ShareId;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::spawn_local;
-use web_sys::Blob;
+use web_sys::{Blob, File};
 
 use crate::{error, opfs};
 
@@ -33,11 +35,23 @@ pub(crate) struct Reader {
     reads: mpsc::UnboundedSender<Read>,
 }
 
+/// A file of a share of ours.
+pub(crate) struct Source {
+    pub(crate) share: ShareId,
+    pub(crate) path: String,
+    pub(crate) file: File,
+}
+
+/// Hears of shares of ours whose files cannot be read any more.
+pub(crate) type Lost = Rc<dyn Fn(ShareId)>;
+
 struct Read {
     read: ReadId,
     blob: Blob,
     offset: u64,
     length: u32,
+    /// What it is a part of, unless it is of a store.
+    source: Option<Rc<Source>>,
 }
 
 impl Read {
@@ -47,13 +61,13 @@ impl Read {
 }
 
 impl Reader {
-    pub(crate) fn new(respond: Respond) -> Self {
+    pub(crate) fn new(respond: Respond, lost: Lost) -> Self {
         let (reads, queue) = mpsc::unbounded::<Read>();
         let jobs = queue.ready_chunks(READS_TAKEN).map(|reads| stream::iter(join(reads))).flatten();
         spawn_local(jobs.for_each_concurrent(READS_AT_ONCE, move |reads| {
-            let respond = respond.clone();
+            let (respond, lost) = (respond.clone(), lost.clone());
             async move {
-                for (read, result) in carry_out(reads).await {
+                for (read, result) in carry_out(reads, &lost).await {
                     respond(StorageResponse::Read { read, result });
                 }
             }
@@ -61,9 +75,18 @@ impl Reader {
         Self { reads }
     }
 
-    /// Reads a part of a blob and responds with [`StorageResponse::Read`].
-    pub(crate) fn read(&self, read: ReadId, blob: &Blob, offset: u64, length: u32) {
-        let read = Read { read, blob: blob.clone(), offset, length };
+    /// Reads a part of a file of ours and responds with [`StorageResponse::Read`].
+    pub(crate) fn read(&self, read: ReadId, source: &Rc<Source>, offset: u64, length: u32) {
+        let blob = source.file.clone().into();
+        self.send(Read { read, blob, offset, length, source: Some(source.clone()) });
+    }
+
+    /// Reads a part of a blob of a store and responds with [`StorageResponse::Read`].
+    pub(crate) fn read_stored(&self, read: ReadId, blob: &Blob, offset: u64, length: u32) {
+        self.send(Read { read, blob: blob.clone(), offset, length, source: None });
+    }
+
+    fn send(&self, read: Read) {
         self.reads.unbounded_send(read).expect("the reader runs as long as the worker");
     }
 }
@@ -85,7 +108,7 @@ fn join(reads: Vec<Read>) -> Vec<Vec<Read>> {
     jobs
 }
 
-async fn carry_out(reads: Vec<Read>) -> Vec<(ReadId, Result<Vec<u8>, StorageError>)> {
+async fn carry_out(reads: Vec<Read>, lost: &Lost) -> Vec<(ReadId, Result<Vec<u8>, StorageError>)> {
     if let Ok(found) = read_joined(&reads).await {
         return reads.iter().map(|it| it.read).zip(found.into_iter().map(Ok)).collect();
     }
@@ -93,13 +116,43 @@ async fn carry_out(reads: Vec<Read>) -> Vec<(ReadId, Result<Vec<u8>, StorageErro
     let mut results = Vec::with_capacity(reads.len());
     for it in &reads {
         let found = read_joined(std::slice::from_ref(it)).await;
-        results.push((it.read, found.map(|mut found| found.pop().unwrap_or_default())));
+        let found = found.map(|mut found| found.pop().unwrap_or_default());
+        results.push((it.read, found.map_err(|failed| failed.told(it.source.as_deref(), lost))));
     }
     results
 }
 
+/// Why a read failed.
+enum Failed {
+    /// There is less than there was.
+    Shorter,
+    Thrown(JsValue),
+}
+
+impl Failed {
+    /// What the core is told. What browsers throw when a picked file is not what it was is in the File
+    /// API, section 8.1; that people withdrew their permission, in File System Access.
+    fn told(self, source: Option<&Source>, lost: &Lost) -> StorageError {
+        match (source, self) {
+            (None, Self::Shorter) => {
+                StorageError::Gone("what was stored became shorter".to_owned())
+            }
+            (None, Self::Thrown(thrown)) => error::storage(&thrown),
+            (Some(source), Self::Shorter) => StorageError::Changed(source.path.clone()),
+            (Some(source), Self::Thrown(thrown)) => match error::name(&thrown).as_str() {
+                "NotReadableError" => StorageError::Changed(source.path.clone()),
+                "NotFoundError" | "NotAllowedError" | "SecurityError" => {
+                    lost(source.share);
+                    StorageError::Gone(source.path.clone())
+                }
+                _ => error::storage(&thrown),
+            },
+        }
+    }
+}
+
 /// Reads all, or fails as a whole.
-async fn read_joined(reads: &[Read]) -> Result<Vec<Vec<u8>>, StorageError> {
+async fn read_joined(reads: &[Read]) -> Result<Vec<Vec<u8>>, Failed> {
     let blobs = Array::new();
     for run in reads.chunk_by(|a, b| a.blob == b.blob && a.end() == b.offset) {
         let (start, end) = (run[0].offset, run[run.len() - 1].end());
@@ -110,17 +163,17 @@ async fn read_joined(reads: &[Read]) -> Result<Vec<Vec<u8>>, StorageError> {
         let part = if all {
             blob.clone()
         } else {
-            slice(blob, start, end - start).map_err(|e| source(&e))?
+            slice(blob, start, end - start).map_err(Failed::Thrown)?
         };
         blobs.push(&part);
     }
     let blob = match blobs.length() {
         1 => blobs.get(0).unchecked_into(),
-        _ => Blob::new_with_blob_sequence(&blobs).map_err(|e| source(&e))?,
+        _ => Blob::new_with_blob_sequence(&blobs).map_err(Failed::Thrown)?,
     };
-    let bytes = opfs::bytes(&blob).await.map_err(|thrown| source(&thrown))?;
+    let bytes = opfs::bytes(&blob).await.map_err(Failed::Thrown)?;
     if bytes.len() as u64 != reads.iter().map(|it| u64::from(it.length)).sum::<u64>() {
-        return Err(StorageError::Changed("a file".to_owned()));
+        return Err(Failed::Shorter);
     }
     if reads.len() == 1 {
         return Ok(vec![bytes]);
@@ -141,12 +194,4 @@ pub(crate) const ANY_BYTES: &str = "application/octet-stream";
 pub(crate) fn slice(blob: &Blob, offset: u64, length: u64) -> Result<Blob, JsValue> {
     let (start, end) = (offset as f64, (offset + length) as f64);
     blob.slice_with_f64_and_f64_and_content_type(start, end, ANY_BYTES)
-}
-
-/// What browsers throw when a picked file is not what it was (File API, section 8.1).
-fn source(thrown: &JsValue) -> StorageError {
-    match error::name(thrown).as_str() {
-        "NotReadableError" => StorageError::Changed("a file".to_owned()),
-        _ => error::storage(thrown),
-    }
 }

@@ -1,19 +1,19 @@
 //! How the core's views and events look to embedders ([`crate::api`]).
 
 use protocol::event::{
-    CloseReason, Copies, Event, Halt as CoreHalt, PeerLink as CoreLink, PeerView,
+    CloseReason, Copies, Event, Halt as CoreHalt, PeerLink as CoreLink, PeerView, ServerView,
     ShareState as CoreState, ShareView, Wait as CoreWait, Waiting as CoreWaiting,
     Withheld as CoreWithheld,
 };
-use protocol::io::PathKind as CorePath;
+use protocol::io::{LostCause, PathKind as CorePath};
 use protocol::manifest::EntryKind;
 use protocol::piece::FileIndex;
 use protocol::policy::Priority as CorePriority;
 use protocol::time::{Duration, Instant};
 
 use crate::api::{
-    EventKind, FileInfo, Halt, Halted, Left, MAX_FILES_TOLD, PathKind, PeerEvent, PeerInfo,
-    PeerLink, Priority, ShareInfo, ShareState, SourceInfo, Wait, Waiting, Withheld,
+    Access, EventKind, FileInfo, Halt, Halted, Left, MAX_FILES_TOLD, PathKind, PeerEvent, PeerInfo,
+    PeerLink, Priority, ServerState, ShareInfo, ShareState, SourceInfo, Wait, Waiting, Withheld,
 };
 
 /// A peer as embedders see it.
@@ -33,7 +33,7 @@ pub(crate) fn peer(view: PeerView) -> PeerInfo {
         },
         is_creator: view.is_creator,
         path: path.map(|path| path_kind(path.kind)),
-        round_trip_ms: path.and_then(|path| path.round_trip).map(|time| time.as_secs_f64() * 1e3),
+        round_trip_ms: path.and_then(|path| path.round_trip).map(milliseconds),
         sent: view.sent,
         received: view.received,
         available: view.available,
@@ -53,18 +53,36 @@ fn waiting(wait: CoreWait, now: Instant) -> Wait {
         CoreWaiting::DiskFull { needed, available } => (Waiting::DiskFull, Some(needed), available),
         CoreWaiting::Budget { needed } => (Waiting::Budget, Some(needed), None),
     };
-    let ms = |time: Duration| time.as_secs_f64() * 1e3;
-    let since_ms = ms(now.saturating_since(wait.since));
-    let next_ms = wait.next.map(|next| ms(next.saturating_since(now)));
+    let since_ms = milliseconds(now.saturating_since(wait.since));
+    let next_ms = wait.next.map(|next| milliseconds(next.saturating_since(now)));
     Wait { cause, since_ms, next_ms, needed, available }
 }
 
-/// A share as embedders see it; `hash` gives the hash of a file if it is known, `saved` and
-/// `save_error` are what became of saving it.
+/// How we stand with the server as embedders see it: what is known of the cause if it is not there, and
+/// in how many milliseconds it is tried again.
+pub(crate) fn server(view: ServerView, now: Instant) -> (ServerState, Option<String>, Option<f64>) {
+    match view {
+        ServerView::Idle | ServerView::Connecting { .. } => (ServerState::Connecting, None, None),
+        ServerView::Joined => (ServerState::Connected, None, None),
+        ServerView::Lost { cause, reason, retry_at, .. } => {
+            let state = match cause {
+                LostCause::Network => ServerState::NetworkGone,
+                LostCause::Server => ServerState::Lost,
+            };
+            (state, Some(reason), Some(milliseconds(retry_at.saturating_since(now))))
+        }
+        ServerView::Refused { message, .. } => {
+            (ServerState::Refused, Some(format!("the server refused: {message}")), None)
+        }
+    }
+}
+
+/// A share as embedders see it; `access` says what helps if it is detached, `save_error` why it could
+/// not be saved, and `hash` gives the hash of a file if it is known.
 pub(crate) fn share(
     view: ShareView,
     copies: Option<Copies>,
-    saved: bool,
+    access: Option<Access>,
     save_error: Option<&str>,
     now: Instant,
     mut hash: impl FnMut(FileIndex) -> Option<String>,
@@ -101,7 +119,7 @@ pub(crate) fn share(
             complete: it.complete,
             saved: it.saved,
         }),
-        access: None,
+        access,
         halted: view
             .halted
             .iter()
@@ -116,7 +134,7 @@ pub(crate) fn share(
             })
             .collect(),
         error: error.or_else(|| save_error.map(str::to_owned)),
-        saved,
+        saved: view.saved,
         wanted: view.wanted,
         priority: priority(view.priority),
         withheld: view.withheld.map(|why| match why {
@@ -245,6 +263,10 @@ fn priority(priority: CorePriority) -> Priority {
         CorePriority::Normal => Priority::Normal,
         CorePriority::High => Priority::High,
     }
+}
+
+fn milliseconds(time: Duration) -> f64 {
+    time.as_secs_f64() * 1e3
 }
 
 fn count(number: usize) -> u32 {

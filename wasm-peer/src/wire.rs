@@ -33,12 +33,14 @@ pub(crate) enum ToWorker {
 /// What the window asks for.
 #[derive(Serialize, Deserialize)]
 pub(crate) enum Command {
-    /// Enter a room → the invite link.
+    /// Enter a room → [`Started`].
     Start {
         /// The room's link; a new room without.
         link: Option<String>,
         /// How; `server` is set.
-        options: PeerOptions,
+        options: Box<PeerOptions>,
+        /// The names of the stores that this tab had.
+        stores: Vec<String>,
     },
     /// Share files → the share's id.
     Share {
@@ -109,7 +111,7 @@ pub(crate) enum Command {
     Reattach {
         /// The share's id.
         share: String,
-        /// All its files, in the order of the manifest.
+        /// Its files in the order of the manifest; `undefined` in place of those that are gone.
         #[serde(with = "preserve")]
         files: js_sys::Array,
     },
@@ -124,6 +126,15 @@ pub(crate) enum Command {
     SetPolicy(Box<Policy>),
     /// Say goodbye and let go of everything → nothing.
     Leave,
+}
+
+/// What is known once a room is entered.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Started {
+    /// The link that lets others in.
+    pub(crate) invite_link: String,
+    /// The name of the store that the tab has now; none in memory.
+    pub(crate) store: Option<String>,
 }
 
 /// From the worker to the window.
