@@ -839,8 +839,11 @@ impl Driver {
         let (directory, mut written) = (received.directory.clone(), received.written.clone());
         if let (Some(directory), Some(finished)) = (directory, self.storage.finished(share)) {
             let worker = self.worker.clone();
+            let hash = |&file: &FileIndex| Some((file, self.swarm.file_hash(share, file)?));
+            let hashes: BTreeMap<_, _> = finished.files.iter().filter_map(hash).collect();
             spawn_local(async move {
-                let result = save::into_directory(&finished, &directory, &mut written).await;
+                let result =
+                    save::into_directory(&finished, &directory, &hashes, &mut written).await;
                 worker.handle(Input::Saved { share, written, result });
             });
         }

@@ -4,18 +4,21 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use protocol::manifest::{Entry, EntryKind};
 use protocol::names::safe_component;
-use protocol::piece::FileIndex;
+use protocol::piece::{FileHash, FileIndex, Geometry, PieceIndex};
 use serde::{Deserialize, Serialize};
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{
-    Blob, FileSystemDirectoryHandle, FileSystemFileHandle, FileSystemWritableFileStream,
+    Blob, File, FileSystemDirectoryHandle, FileSystemFileHandle, FileSystemWritableFileStream,
 };
 
 use crate::archive::Archive;
 use crate::storage::Finished;
 use crate::zip::{Content, Member, ZipWriter};
-use crate::{error, opfs};
+use crate::{error, opfs, source};
+
+/// Bytes of a written file that are read back at once. In smaller pieces browsers take far longer.
+const READ_BACK_BYTES: u64 = 4 << 20;
 
 /// A blob with the name it should be saved under.
 #[derive(Serialize, Deserialize)]
@@ -96,11 +99,12 @@ pub(crate) struct Written {
 }
 
 /// Writes finished files into a picked directory, and with the last of all the empty directories. What
-/// is there already is kept: the new gets another name. An error is a sentence that names the first path
-/// that could not be written.
+/// is there already is kept: the new gets another name. Each file is read back before it counts. An error
+/// is a sentence that names the first path that could not be written.
 pub(crate) async fn into_directory(
     finished: &Finished,
     directory: &FileSystemDirectoryHandle,
+    hashes: &BTreeMap<FileIndex, FileHash>,
     written: &mut Written,
 ) -> Result<(), String> {
     let mut files = finished.manifest.files();
@@ -118,7 +122,14 @@ pub(crate) async fn into_directory(
         let write = async {
             let handle = place.make(entry).await?;
             let (Some(handle), Some(file)) = (handle, file) else { return Ok(()) };
-            write_file(&handle, &finished.file(file)?).await
+            let done = match hashes.get(&file) {
+                Some(hash) => write_file(&handle, finished, file, hash).await,
+                None => Err(error::to_js("its hash is not known")),
+            };
+            if done.is_err() {
+                place.discard(&handle).await;
+            }
+            done
         };
         let done: Result<(), JsValue> = write.await;
         done.map_err(|thrown| {
@@ -158,6 +169,14 @@ impl<'a> Place<'a> {
         }
     }
 
+    /// Removes the file that was made last.
+    async fn discard(&self, handle: &FileSystemFileHandle) {
+        if let Some((_, parent)) = &self.parent {
+            // If it cannot be removed it stays as it is, and the next attempt takes another name.
+            let _ = opfs::remove(parent, &handle.name()).await;
+        }
+    }
+
     async fn folder(&mut self, path: &'a str) -> Result<FileSystemDirectoryHandle, JsValue> {
         let mut handle = self.root.clone();
         if path.is_empty() {
@@ -177,16 +196,47 @@ impl<'a> Place<'a> {
     }
 }
 
-async fn write_file(handle: &FileSystemFileHandle, bytes: &Blob) -> Result<(), JsValue> {
+/// Writes a file and reads it back.
+async fn write_file(
+    handle: &FileSystemFileHandle,
+    finished: &Finished,
+    file: FileIndex,
+    hash: &FileHash,
+) -> Result<(), JsValue> {
     let stream: FileSystemWritableFileStream =
         JsFuture::from(handle.create_writable()).await?.unchecked_into();
-    JsFuture::from(stream.write_with_blob(bytes)?).await?;
+    JsFuture::from(stream.write_with_blob(&finished.file(file)?)?).await?;
     JsFuture::from(stream.close()).await?;
-    let (written, wanted) = (opfs::snapshot(handle).await?.size(), bytes.size());
-    if written != wanted {
-        return Err(error::to_js(&format!("{written} of {wanted} bytes were written")));
+    let written = opfs::snapshot(handle).await?;
+    check(&written, finished.manifest.geometry(), file, hash).await
+}
+
+/// Reads a file that was written and compares it with what its origin signed, length and hash.
+async fn check(
+    written: &File,
+    geometry: &Geometry,
+    file: FileIndex,
+    hash: &FileHash,
+) -> Result<(), JsValue> {
+    let (length, wanted) = (written.size() as u64, geometry.file_size(file));
+    if length != wanted {
+        return Err(error::to_js(&format!("{length} of {wanted} bytes were written; try again")));
     }
-    Ok(())
+    let mut hashes = BTreeMap::new();
+    let pieces: Vec<PieceIndex> = geometry.pieces_of(file).collect();
+    let at_once = (READ_BACK_BYTES / geometry.piece_size().bytes()).max(1) as usize;
+    for run in pieces.chunks(at_once) {
+        let Some(first) = geometry.span(run[0]) else { continue };
+        let length = run.iter().map(|&piece| u64::from(geometry.length(piece))).sum();
+        let bytes = opfs::bytes(&source::slice(written, first.file_offset, length)?).await?;
+        for (&piece, bytes) in run.iter().zip(bytes.chunks(first.length as usize)) {
+            hashes.insert(piece, geometry.hash(piece, bytes));
+        }
+    }
+    if geometry.file_hash(file, |piece| hashes.get(&piece).copied().flatten()) == Some(*hash) {
+        return Ok(());
+    }
+    Err(error::to_js("what was written is not what was received; the disk may be damaged"))
 }
 
 /// The name itself, or a numbered one if there is something of that name. The file system is asked
