@@ -38,7 +38,7 @@ use crate::lane::{Lane, Told};
 use crate::left::{self, Left};
 use crate::reattach::{self, Looks};
 use crate::records::{self, Record, Records};
-use crate::signaling::Signaling;
+use crate::signaling::{self, Signaling};
 use crate::source::{Reader, Source};
 use crate::storage::{Finished, Storage};
 use crate::wire::{self, Command, ConnectionReport, ToWindow, ToWorker};
@@ -50,6 +50,12 @@ const RECEIVE_BUFFER_BYTES: usize = 128 << 10;
 
 /// States are told at most this often.
 const STATE_INTERVAL: Duration = Duration::from_millis(250);
+/// How often it is looked whether the machine slept, and the delay that counts as sleep: timers of workers
+/// may be late by a second or two where much is going on.
+const LOOK_MS: i32 = 5_000;
+const ASLEEP_MS: u64 = 10_000;
+/// How long after a sleep what came meanwhile is heard first.
+const HEARD_WITHIN: Duration = Duration::from_millis(250);
 /// What we are called if nobody says.
 const DEFAULT_NAME: &str = "Browser";
 
@@ -107,6 +113,12 @@ enum Input {
         share: ShareId,
         files: Option<Array>,
     },
+    /// The browser says that the network came or went.
+    Network {
+        up: bool,
+    },
+    /// The machine slept, or the page was frozen.
+    Woken,
     Wake,
 }
 
@@ -137,6 +149,9 @@ struct Driver {
     hashes: BTreeMap<(ShareId, FileIndex), String>,
     available: Option<u64>,
     timer: Timer,
+    /// After a sleep: until then what came meanwhile is heard, before the core hears how late it is and
+    /// takes peers for gone.
+    hears_until: Instant,
     /// Whether anything happened since the last state, and when that was told.
     changed: bool,
     told_state: Option<Instant>,
@@ -277,12 +292,15 @@ impl Driver {
             hashes: BTreeMap::new(),
             available: None,
             timer: Timer::new(worker),
+            hears_until: clock::now(),
             changed: true,
             told_state: None,
         };
         driver.recall(left, records);
         driver.estimate();
         worker.0.replace(Some(driver));
+        watch_network(worker);
+        watch_sleep(worker.clone());
         Ok(wire::Started { invite_link, store: store_name })
     }
 
@@ -372,9 +390,16 @@ impl Driver {
                     let _ = self.reattach(now, share, &files);
                 }
             }
+            Input::Network { up } => self.swarm.handle_network(now, up),
+            // What was lost meanwhile is tried at once, as if the network had come.
+            Input::Woken => self.swarm.handle_network(now, signaling::is_online()),
             Input::Wake => {
-                self.timer.fired();
-                if self.swarm.poll_timeout().is_some_and(|timeout| timeout <= now) {
+                let due = self.timer.fired();
+                if due.is_some_and(|due| now - due > Duration::from_millis(ASLEEP_MS)) {
+                    self.hears_until = now + HEARD_WITHIN;
+                }
+                let timeout = self.swarm.poll_timeout();
+                if now >= self.hears_until && timeout.is_some_and(|timeout| timeout <= now) {
                     self.swarm.handle_timeout(now);
                 }
             }
@@ -904,7 +929,7 @@ impl Driver {
         let state_due = self.told_state.filter(|_| self.changed).map(|told| told + STATE_INTERVAL);
         let wake = [self.swarm.poll_timeout(), state_due].into_iter().flatten().min();
         if let Some(wake) = wake {
-            self.timer.wake_at(wake);
+            self.timer.wake_at(wake.max(self.hears_until));
         }
     }
 }
@@ -912,6 +937,36 @@ impl Driver {
 /// What there is to compare of a file.
 fn looks(file: &File) -> Looks {
     Looks { size: file.size() as u64, modified_ms: file.last_modified() as i64 }
+}
+
+/// Hears from the browser that the network comes and goes.
+fn watch_network(worker: &Worker) {
+    let scope: WorkerGlobalScope = js_sys::global().unchecked_into();
+    for (event, up) in [("online", true), ("offline", false)] {
+        let worker = worker.clone();
+        let heard = Closure::<dyn FnMut()>::new(move || worker.handle(Input::Network { up }));
+        let heard = heard.into_js_value();
+        // The scope has these events; for an unknown one nothing would be heard.
+        let _ = scope.add_event_listener_with_callback(event, heard.unchecked_ref());
+    }
+}
+
+/// Notices that the machine slept or that the page was frozen: then a wait takes far longer than it
+/// should. By the time of day, as other clocks stand still while a machine sleeps.
+async fn wait_and_see() -> bool {
+    let before = clock::unix_ms();
+    clock::sleep(LOOK_MS).await;
+    clock::unix_ms().saturating_sub(before) > LOOK_MS as u64 + ASLEEP_MS
+}
+
+fn watch_sleep(worker: Worker) {
+    spawn_local(async move {
+        loop {
+            if wait_and_see().await {
+                worker.handle(Input::Woken);
+            }
+        }
+    });
 }
 
 /// Wakes the driver up. A wake-up that is not needed any more comes all the same: it does no harm.
@@ -927,8 +982,9 @@ impl Timer {
         Self { on_timeout, set: Cell::new(None) }
     }
 
-    fn fired(&self) {
-        self.set.set(None);
+    /// Gives the time for which it was set, if it was.
+    fn fired(&self) -> Option<Instant> {
+        self.set.take().map(|(_, at)| at)
     }
 
     /// Wakes up at `wake` or before.

@@ -4,7 +4,7 @@
 use protocol::io::{LostCause, SignalingEvent};
 use protocol::signaling::ClientMessage;
 use wasm_bindgen::prelude::*;
-use web_sys::{CloseEvent, MessageEvent, WebSocket};
+use web_sys::{CloseEvent, MessageEvent, WebSocket, WorkerGlobalScope};
 
 use crate::error;
 
@@ -43,11 +43,13 @@ impl Signaling {
         let on_close = Closure::<dyn FnMut(CloseEvent)>::new(move |event: CloseEvent| {
             let reason = match (event.reason(), event.code()) {
                 (reason, _) if !reason.is_empty() => reason,
+                (_, 1006) if !is_online() => "this device has no network".to_owned(),
                 // The browser tells pages nothing about connections that fail.
                 (_, 1006) => "the server cannot be reached".to_owned(),
                 (_, code) => format!("the server closed the connection (code {code})"),
             };
-            report(SignalingEvent::Closed { cause: LostCause::Server, reason });
+            let cause = if is_online() { LostCause::Server } else { LostCause::Network };
+            report(SignalingEvent::Closed { cause, reason });
         });
         socket.set_onopen(Some(on_open.as_ref().unchecked_ref()));
         socket.set_onmessage(Some(on_message.as_ref().unchecked_ref()));
@@ -70,6 +72,12 @@ impl Drop for Signaling {
         // What was sent before still goes out.
         let _ = self.socket.close();
     }
+}
+
+/// Whether the browser believes that this machine has a network. If it does not, there is none.
+pub(crate) fn is_online() -> bool {
+    let scope: WorkerGlobalScope = js_sys::global().unchecked_into();
+    scope.navigator().on_line()
 }
 
 fn parse(data: &JsValue) -> SignalingEvent {
