@@ -313,6 +313,8 @@ impl Swarm {
                 return;
             };
             share.state = State::Receiving(download);
+            // What was saved is not all of it any more.
+            share.saved = false;
         }
         let Some(download) = share.download() else { return };
         let lacks = download.opened && !download.wanted.is_met(&download.verified);
