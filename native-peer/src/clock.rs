@@ -14,6 +14,11 @@ pub(crate) fn unix_ms() -> u64 {
     since.as_millis() as u64
 }
 
+/// The time of day.
+pub(crate) fn now() -> SystemTime {
+    SystemTime::now()
+}
+
 /// Time since a peer was started.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Clock {

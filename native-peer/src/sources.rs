@@ -14,7 +14,7 @@ use protocol::io::StorageError;
 use protocol::manifest::{Entry, EntryKind, Manifest, PathError, SharePath};
 use protocol::piece::{FileIndex, Span};
 
-use crate::storage::{Handles, numbered, read_at, read_failed};
+use crate::storage::{Calls, Handles, numbered, read_failed};
 
 /// Files of one share that are kept open.
 const OPEN_FILES: usize = 64;
@@ -182,7 +182,7 @@ impl Sources {
         };
         let failed = |e: io::Error| read_failed(source.path.display(), &e);
         let file = self.handles.get(span.file, || File::open(&source.path)).map_err(failed)?;
-        let bytes = read_at(&file, span.file_offset, span.length as usize);
+        let bytes = Calls::default().read_at(&file, span.file_offset, span.length as usize);
         // Afterwards, so that a change while reading shows.
         let metadata = file.metadata().map_err(failed)?;
         if metadata.len() != source.size || metadata.modified().ok() != source.modified {

@@ -7,6 +7,7 @@
 
 use std::collections::HashMap;
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -15,17 +16,27 @@ use protocol::manifest::{HashBatch, Manifest, ShareId, SignedManifest};
 use protocol::piece::{FileIndex, PieceIndex, Span};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::{JoinSet, spawn_blocking};
-use tracing::debug;
+use tracing::{debug, warn};
 
+#[cfg(feature = "misbehave")]
+pub use self::audit::{Audit, audit};
+pub(crate) use self::calls::Calls;
+#[cfg(feature = "misbehave")]
+pub use self::calls::{Fault, Faults};
 pub use self::disk::DiskStorage;
-pub(crate) use self::handles::{Handles, read_at};
+pub(crate) use self::handles::Handles;
+pub use self::origin::{Earlier, OriginError, OriginStorage, prune_origins};
 pub(crate) use self::places::numbered;
 use crate::sources::Sources;
 
+#[cfg(feature = "misbehave")]
+mod audit;
+mod calls;
 mod disk;
 mod handles;
 mod journal;
 mod ledger;
+mod origin;
 mod places;
 
 /// Reads that run at one time.
@@ -43,10 +54,9 @@ pub trait Storage: Send + Sync + 'static {
         signed: &SignedManifest,
     ) -> Result<Kept, StorageError>;
 
-    /// Whether there is room for what is missing of these files; `Ok` where that cannot be told.
-    fn reserve(&self, _share: ShareId, _files: &[FileIndex]) -> Result<(), StorageError> {
-        Ok(())
-    }
+    /// Whether there is room for what is missing of these files, which are those wanted.
+    /// [`StorageError::Full`] if there is none; `Ok` where that cannot be told.
+    fn reserve(&self, share: ShareId, files: &[FileIndex]) -> Result<(), StorageError>;
 
     /// Reads all bytes of a span.
     fn read(&self, share: ShareId, span: Span) -> Result<Vec<u8>, StorageError>;
@@ -75,6 +85,12 @@ pub trait Storage: Send + Sync + 'static {
     /// Lets go of a share; if `discard`, erases what is stored of it. Finished files are the user's.
     fn close(&self, share: ShareId, discard: bool);
 
+    /// Bytes that can still be stored, where that is known.
+    fn available(&self) -> Option<u64>;
+
+    /// Keeps hash batches of a share of our own, so that another run of ours signs nothing else.
+    fn keep(&self, share: ShareId, batches: &[HashBatch]) -> Result<(), StorageError>;
+
     /// Where the files of a share are that are in their final place, in manifest order, relative to
     /// the folder that holds all.
     fn places(&self, share: ShareId) -> Vec<(FileIndex, PathBuf)>;
@@ -91,6 +107,8 @@ pub(crate) struct Files {
     responses: mpsc::Sender<StorageResponse>,
     reads: Arc<Semaphore>,
     tasks: JoinSet<()>,
+    /// A look at how much can still be stored.
+    capacity: JoinSet<Option<u64>>,
 }
 
 impl Files {
@@ -103,6 +121,23 @@ impl Files {
             responses,
             reads: Arc::new(Semaphore::new(PARALLEL_READS)),
             tasks: JoinSet::new(),
+            capacity: JoinSet::new(),
+        }
+    }
+
+    /// Looks how much can still be stored, unless that is under way: a disk may take its time.
+    pub(crate) fn look_at_capacity(&mut self) {
+        if self.capacity.is_empty() {
+            let storage = self.storage.clone();
+            self.capacity.spawn_blocking(move || storage.available());
+        }
+    }
+
+    /// What the next look finds.
+    pub(crate) async fn capacity(&mut self) -> Option<u64> {
+        match self.capacity.join_next().await {
+            Some(found) => found.unwrap_or_default(),
+            None => std::future::pending().await,
         }
     }
 
@@ -120,9 +155,8 @@ impl Files {
                 return self
                     .read(share, span, move |result| StorageResponse::Read { read, result });
             }
-            // Not kept by this adapter yet.
-            StorageRequest::Keep { .. } => return,
             StorageRequest::Open { share, .. }
+            | StorageRequest::Keep { share, .. }
             | StorageRequest::Reserve { share, .. }
             | StorageRequest::Write { share, .. }
             | StorageRequest::Commit { share, .. }
@@ -165,8 +199,11 @@ impl Files {
                 Some(source) => source.read(span),
                 None => storage.read(share, span),
             };
-            // Fails only when the driver is gone.
-            let _ = responses.send(response(blocking(read).await)).await;
+            let result = spawn_blocking(move || guarded(read)).await;
+            if let Ok(result) = result {
+                // Fails only when the driver is gone.
+                let _ = responses.send(response(result)).await;
+            }
         });
     }
 }
@@ -197,56 +234,65 @@ impl Carrier {
     }
 
     async fn respond(&self, request: StorageRequest) {
-        if let Some(response) = self.carry_out(request).await {
+        let storage = self.storage.clone();
+        let work = spawn_blocking(move || carry_out(&*storage, request));
+        if let Ok(Some(response)) = work.await {
             // Fails only when the driver is gone. What it asked for is done all the same.
             let _ = self.responses.send(response).await;
         }
     }
-
-    async fn carry_out(&self, request: StorageRequest) -> Option<StorageResponse> {
-        let storage = self.storage.clone();
-        Some(match request {
-            StorageRequest::Open { share, manifest, signed } => {
-                let open = move || storage.open(share, &manifest, &signed);
-                StorageResponse::Opened { share, result: blocking(open).await }
-            }
-            StorageRequest::Reserve { share, files } => {
-                let reserve = move || storage.reserve(share, &files);
-                StorageResponse::Reserved { share, result: blocking(reserve).await }
-            }
-            StorageRequest::Write { share, piece, span, bytes } => {
-                let write = move || storage.write(share, piece, span, &bytes);
-                let result = blocking(write).await;
-                StorageResponse::Written { share, piece, result }
-            }
-            StorageRequest::Commit { share, pieces, batches } => {
-                let commit = move || storage.commit(share, &pieces, &batches);
-                StorageResponse::Committed { share, result: blocking(commit).await }
-            }
-            StorageRequest::Finish { share, files } => {
-                let finish = move || storage.finish(share, &files);
-                StorageResponse::Finished { share, result: blocking(finish).await }
-            }
-            StorageRequest::Close { share, discard } => {
-                let close = move || {
-                    storage.close(share, discard);
-                    Ok(())
-                };
-                if let Err(error) = blocking(close).await {
-                    debug!(%error, "closing a share failed");
-                }
-                return None;
-            }
-            StorageRequest::Read { .. } | StorageRequest::Keep { .. } => return None,
-        })
-    }
 }
 
-/// Runs `work` where it may block. If it panics, that is this share's misfortune only.
-async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, StorageError> + Send + 'static,
-) -> Result<T, StorageError> {
-    spawn_blocking(work).await.unwrap_or_else(|error| Err(StorageError::Other(error.to_string())))
+/// Carries out a request, and gives the answer if there is to be one. It may block.
+pub fn carry_out(storage: &dyn Storage, request: StorageRequest) -> Option<StorageResponse> {
+    Some(match request {
+        StorageRequest::Read { read, share, span } => {
+            StorageResponse::Read { read, result: guarded(|| storage.read(share, span)) }
+        }
+        StorageRequest::Open { share, manifest, signed } => {
+            let result = guarded(|| storage.open(share, &manifest, &signed));
+            StorageResponse::Opened { share, result }
+        }
+        StorageRequest::Reserve { share, files } => {
+            let result = guarded(|| storage.reserve(share, &files));
+            StorageResponse::Reserved { share, result }
+        }
+        StorageRequest::Write { share, piece, span, bytes } => {
+            let result = guarded(|| storage.write(share, piece, span, &bytes));
+            StorageResponse::Written { share, piece, result }
+        }
+        StorageRequest::Commit { share, pieces, batches } => {
+            let result = guarded(|| storage.commit(share, &pieces, &batches));
+            StorageResponse::Committed { share, result }
+        }
+        StorageRequest::Finish { share, files } => {
+            let result = guarded(|| storage.finish(share, &files));
+            StorageResponse::Finished { share, result }
+        }
+        StorageRequest::Keep { share, batches } => {
+            if let Err(error) = guarded(|| storage.keep(share, &batches)) {
+                warn!(%error, "what was signed could not be kept");
+            }
+            return None;
+        }
+        StorageRequest::Close { share, discard } => {
+            let close = || {
+                storage.close(share, discard);
+                Ok(())
+            };
+            if let Err(error) = guarded(close) {
+                debug!(%error, "closing a share failed");
+            }
+            return None;
+        }
+    })
+}
+
+/// Does `work`. If it panics, that is this share's misfortune only.
+fn guarded<T>(work: impl FnOnce() -> Result<T, StorageError>) -> Result<T, StorageError> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| {
+        Err(StorageError::Other("storing failed unexpectedly; try again, and report it".into()))
+    })
 }
 
 /// What a failure to read `name` is to the core.
@@ -256,17 +302,23 @@ pub(crate) fn read_failed(name: impl std::fmt::Display, error: &io::Error) -> St
             StorageError::Gone(format!("{name}: {error}"))
         }
         io::ErrorKind::UnexpectedEof => StorageError::Gone(format!("{name} is too short")),
-        _ => StorageError::Other(format!("{name} could not be read: {error}")),
+        _ => failed(name, "read", error),
     }
 }
 
 /// What a failure to write `name` is to the core.
 fn write_failed(name: impl std::fmt::Display, error: &io::Error) -> StorageError {
+    failed(name, "written", error)
+}
+
+fn failed(name: impl std::fmt::Display, done: &str, error: &io::Error) -> StorageError {
     match error.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
             StorageError::Full { available: None }
         }
-        _ => StorageError::Other(format!("{name} could not be written: {error}")),
+        _ => StorageError::Other(format!(
+            "{name} could not be {done} ({error}); check the disk and try again"
+        )),
     }
 }
 
@@ -334,6 +386,18 @@ mod tests {
 
         fn close(&self, _: ShareId, _: bool) {
             self.note("close");
+        }
+
+        fn reserve(&self, _: ShareId, _: &[FileIndex]) -> Result<(), StorageError> {
+            Ok(())
+        }
+
+        fn available(&self) -> Option<u64> {
+            None
+        }
+
+        fn keep(&self, _: ShareId, _: &[HashBatch]) -> Result<(), StorageError> {
+            Ok(())
         }
 
         fn places(&self, _: ShareId) -> Vec<(FileIndex, PathBuf)> {

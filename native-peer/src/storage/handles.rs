@@ -1,5 +1,5 @@
 //! Open files, kept for the next read or write, but never so many that a share of 20 000 files uses up
-//! what a process may have open. Also reading and writing at an offset, which leaves handles shareable.
+//! what a process may have open.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -59,43 +59,6 @@ impl<K: Eq + Hash + Copy> Handles<K> {
         *used = now;
         Some(file.clone())
     }
-}
-
-/// Reads exactly `length` bytes at `offset`.
-pub(crate) fn read_at(file: &File, offset: u64, length: usize) -> io::Result<Vec<u8>> {
-    let mut bytes = vec![0; length];
-    #[cfg(unix)]
-    std::os::unix::fs::FileExt::read_exact_at(file, &mut bytes, offset)?;
-    #[cfg(windows)]
-    {
-        let mut done = 0;
-        while done < length {
-            let offset = offset + done as u64;
-            match std::os::windows::fs::FileExt::seek_read(file, &mut bytes[done..], offset)? {
-                0 => return Err(io::ErrorKind::UnexpectedEof.into()),
-                n => done += n,
-            }
-        }
-    }
-    Ok(bytes)
-}
-
-/// Writes all of `bytes` at `offset`.
-pub(crate) fn write_at(file: &File, offset: u64, bytes: &[u8]) -> io::Result<()> {
-    #[cfg(unix)]
-    std::os::unix::fs::FileExt::write_all_at(file, bytes, offset)?;
-    #[cfg(windows)]
-    {
-        let mut done = 0;
-        while done < bytes.len() {
-            let offset = offset + done as u64;
-            match std::os::windows::fs::FileExt::seek_write(file, &bytes[done..], offset)? {
-                0 => return Err(io::ErrorKind::WriteZero.into()),
-                n => done += n,
-            }
-        }
-    }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use cap_std::fs::Dir;
 use protocol::piece::FileIndex;
 
-use super::disk::write_whole;
+use super::calls::Calls;
 
 /// Its name in the state folder.
 const LEDGER: &str = "placed.json";
@@ -26,19 +26,19 @@ pub(super) struct Ledger {
 }
 
 impl Ledger {
-    /// Reads what an earlier run wrote; nothing if it wrote nothing that can be read.
-    pub(super) fn read(folder: &Dir) -> Self {
-        let text = folder.read(LEDGER).unwrap_or_default();
+    /// Reads what an earlier run wrote; nothing if it wrote nothing that makes sense.
+    pub(super) fn read(calls: &Calls, folder: &Dir) -> io::Result<Self> {
+        let text = calls.read_if_there(folder, LEDGER)?;
         let (tops, files): (_, BTreeMap<u32, PathBuf>) =
             serde_json::from_slice(&text).unwrap_or_default();
         let files = files.into_iter().map(|(file, place)| (FileIndex(file), place)).collect();
-        Self { tops, files }
+        Ok(Self { tops, files })
     }
 
-    pub(super) fn write(&self, folder: &Dir) -> io::Result<()> {
+    pub(super) fn write(&self, calls: &Calls, folder: &Dir) -> io::Result<()> {
         let files: BTreeMap<u32, &PathBuf> =
             self.files.iter().map(|(file, place)| (file.0, place)).collect();
-        write_whole(folder, LEDGER, &serde_json::to_vec(&(&self.tops, files))?)
+        calls.write_whole(folder, LEDGER, &serde_json::to_vec(&(&self.tops, files))?)
     }
 
     /// All names in use.

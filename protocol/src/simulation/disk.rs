@@ -22,6 +22,9 @@ pub type Files = Arc<Vec<Vec<u8>>>;
 /// May give a storage request an error.
 pub type Fault = Box<dyn FnMut(&StorageRequest) -> Option<StorageError>>;
 
+/// Carries out storage requests.
+pub type Storage = Box<dyn FnMut(StorageRequest) -> Option<StorageResponse>>;
+
 /// What a disk holds of one share.
 pub struct Store {
     manifest: Arc<Manifest>,
@@ -52,6 +55,9 @@ impl Peer {
         request: StorageRequest,
         shared: &BTreeMap<ShareId, Files>,
     ) -> Option<StorageResponse> {
+        if let Some(storage) = &mut self.storage {
+            return storage(request);
+        }
         let fault = self.fault.as_mut().and_then(|fault| fault(&request));
         let outcome = fault.map_or(Ok(()), Err);
         Some(match request {

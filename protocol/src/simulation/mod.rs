@@ -45,7 +45,7 @@ use crate::signaling::ClientMessage;
 use crate::swarm::{Config, Swarm};
 use crate::time::{Duration, Instant};
 
-pub use disk::{Fault, Files, Store};
+pub use disk::{Fault, Files, Storage, Store};
 pub use network::{Border, Meddle, Network, Tamper};
 pub use peer::{Peer, Traffic};
 

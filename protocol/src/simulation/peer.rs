@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::disk::{Fault, Files, Store};
+use super::disk::{Fault, Files, Storage, Store};
 use super::network::Link;
 use super::pipe::Pipe;
 use crate::event::Event;
@@ -27,6 +27,8 @@ pub struct Peer {
     pub disk: BTreeMap<ShareId, Store>,
     /// What it signed as an origin and was told to keep; survives crashes.
     pub kept: BTreeMap<ShareId, Vec<HashBatch>>,
+    /// Carries out storage requests in place of `disk`, if there is one. A crash does not end it.
+    pub storage: Option<Storage>,
     /// May fail a storage request.
     pub fault: Option<Fault>,
     /// Storage answers take up to this long, each for itself.
@@ -81,6 +83,7 @@ impl Peer {
             sources: BTreeMap::new(),
             disk: BTreeMap::new(),
             kept: BTreeMap::new(),
+            storage: None,
             fault: None,
             disk_delay: Duration::from_millis(2),
             uplink: None,
