@@ -7,12 +7,12 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use protocol::event::Event;
+use protocol::event::{Event, Recalled};
 use protocol::io::{
     ConnectionEvent, ConnectionId, ConnectionRequest, LostCause, SignalingEvent, SignalingRequest,
     StorageResponse,
 };
-use protocol::manifest::{Manifest, ManifestError, ShareId};
+use protocol::manifest::{HashBatch, Manifest, ManifestError, ShareId, SignedManifest};
 use protocol::piece::FileHash;
 use protocol::policy::Policy;
 use protocol::swarm::{NoSuchShare, Swarm};
@@ -38,13 +38,25 @@ const MAX_EVENTS: usize = 4096;
 const SNAPSHOT_INTERVAL: Duration = Duration::from_millis(200);
 /// How long leaving waits for goodbyes to go out.
 const LEAVE_TIMEOUT: Duration = Duration::from_secs(3);
+/// How often it is looked how much can still be stored, for others to know.
+const CAPACITY_INTERVAL: Duration = Duration::from_secs(5);
 
 /// What a [`Peer`](crate::Peer) asks of its driver.
 pub(crate) enum Command {
-    Share(Manifest, Arc<Sources>, oneshot::Sender<Result<ShareId, ManifestError>>),
+    Share(Shared, oneshot::Sender<Result<ShareId, ManifestError>>),
+    Recall(SignedManifest, Recalled, oneshot::Sender<Result<ShareId, ManifestError>>),
     AboutShare(AboutShare, oneshot::Sender<Result<(), NoSuchShare>>),
     SetPolicy(Policy),
+    RetryServer,
     FileHashes(ShareId, oneshot::Sender<Vec<Option<FileHash>>>),
+}
+
+/// What is to be shared.
+pub(crate) struct Shared {
+    pub(crate) manifest: Manifest,
+    pub(crate) sources: Arc<Sources>,
+    /// The hashes that an earlier run signed.
+    pub(crate) known: Vec<HashBatch>,
 }
 
 /// A command of the core about a share.
@@ -92,6 +104,7 @@ pub(crate) async fn run(parts: Parts) {
         events: VecDeque::new(),
         snapshot_due: None,
         last_snapshot: Instant::now(),
+        capacity_due: Instant::now(),
     };
     Box::pin(driver.run()).await;
 }
@@ -119,6 +132,8 @@ struct Driver {
     /// When to make the next snapshot, if anything may have changed.
     snapshot_due: Option<Instant>,
     last_snapshot: Instant,
+    /// When to look how much can still be stored.
+    capacity_due: Instant,
 }
 
 /// The one thing that was waited for.
@@ -131,6 +146,9 @@ enum Input {
     /// Somebody is ready for the next event.
     EventWanted,
     SnapshotDue,
+    CapacityDue,
+    /// Bytes that can still be stored.
+    Capacity(Option<u64>),
 }
 
 impl Driver {
@@ -143,6 +161,11 @@ impl Driver {
                 Input::EventWanted => continue,
                 Input::SnapshotDue => {
                     self.snapshot();
+                    continue;
+                }
+                Input::CapacityDue => {
+                    self.capacity_due = Instant::now() + CAPACITY_INTERVAL;
+                    self.files.look_at_capacity();
                     continue;
                 }
                 input => self.handle(input),
@@ -161,6 +184,8 @@ impl Driver {
             Some((id, news)) = self.news.recv() => Input::News(id, news),
             () = until(wake) => Input::Timeout,
             () = until(self.snapshot_due) => Input::SnapshotDue,
+            () = sleep_until(self.capacity_due) => Input::CapacityDue,
+            bytes = self.files.capacity() => Input::Capacity(bytes),
             Ok(permit) = self.outside.events.reserve(), if !self.events.is_empty() => {
                 if let Some(event) = self.events.pop_front() {
                     permit.send(event);
@@ -194,7 +219,9 @@ impl Driver {
             }
             Input::Storage(response) => self.swarm.handle_storage(now, response),
             Input::Timeout => self.swarm.handle_timeout(now),
-            Input::Command(None) | Input::EventWanted | Input::SnapshotDue => {}
+            Input::Capacity(bytes) => self.swarm.set_capacity(now, bytes),
+            Input::Command(None) | Input::EventWanted => {}
+            Input::SnapshotDue | Input::CapacityDue => {}
         }
     }
 
@@ -202,17 +229,21 @@ impl Driver {
     fn command(&mut self, command: Command) {
         let now = self.clock.now();
         match command {
-            Command::Share(manifest, sources, reply) => {
-                let result = self.swarm.share(now, manifest, Vec::new());
+            Command::Share(Shared { manifest, sources, known }, reply) => {
+                let result = self.swarm.share(now, manifest, known);
                 if let Ok(share) = result {
                     self.files.add_sources(share, sources);
                 }
                 let _ = reply.send(result);
             }
+            Command::Recall(signed, recalled, reply) => {
+                let _ = reply.send(self.swarm.recall(now, signed, recalled));
+            }
             Command::AboutShare(order, reply) => {
                 let _ = reply.send(order(&mut self.swarm, now));
             }
             Command::SetPolicy(policy) => self.swarm.set_policy(now, policy),
+            Command::RetryServer => self.swarm.retry_server(now),
             Command::FileHashes(share, reply) => {
                 let manifest = self.swarm.share_view(share).map(|view| view.manifest);
                 let files = manifest.iter().flat_map(|manifest| manifest.files());
@@ -304,7 +335,7 @@ impl Driver {
         let shares: Vec<_> = self.swarm.shares().collect();
         let snapshot = Snapshot {
             peer: self.swarm.peer_id(),
-            joined: self.swarm.is_joined(),
+            server: self.swarm.server(),
             peers: self.swarm.peers().collect(),
             copies: shares.iter().filter_map(|s| Some((s.id, self.swarm.copies(s.id)?))).collect(),
             shares,

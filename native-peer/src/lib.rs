@@ -45,14 +45,14 @@ pub use protocol::piece::{FileHash, FileIndex, PieceIndex, Span};
 pub use protocol::policy::{
     Accept, PathPolicy, PeerPolicy, Policy, Priority, Selection, Services, Standing,
 };
-pub use protocol::signaling::PeerId;
+pub use protocol::signaling::{ErrorCode, PeerId};
 use protocol::swarm::{Config, NoSuchShare, Swarm};
 use protocol::time::Instant;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
 use crate::clock::Clock;
-use crate::driver::{Command, Outside, Parts};
+use crate::driver::{Command, Outside, Parts, Shared};
 pub use crate::signaling::BadServer;
 use crate::storage::Storage;
 
@@ -101,24 +101,38 @@ pub struct Peer {
     invite: Invite,
     server: String,
     key: PublicKey,
+    clock: Clock,
     commands: mpsc::Sender<Command>,
     snapshots: watch::Receiver<Arc<Snapshot>>,
     driver: JoinHandle<()>,
 }
 
 /// How things stand.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Snapshot {
     /// Our id for this stay, once introduced.
     pub peer: Option<PeerId>,
-    /// Whether the server has us in the room now.
-    pub joined: bool,
+    /// How we stand with the server.
+    pub server: ServerView,
     /// The others.
     pub peers: Vec<PeerView>,
     /// The shelf.
     pub shares: Vec<ShareView>,
     /// How many copies of each of them the room holds.
     pub copies: BTreeMap<ShareId, Copies>,
+}
+
+impl Default for Snapshot {
+    /// As it is before anything happened.
+    fn default() -> Self {
+        Self {
+            peer: None,
+            server: ServerView::Idle,
+            peers: Vec::new(),
+            shares: Vec::new(),
+            copies: BTreeMap::new(),
+        }
+    }
 }
 
 /// Why a peer could not be started.
@@ -217,7 +231,8 @@ impl Peer {
                 snapshots: snapshot_sender,
             },
         }));
-        Ok((Self { invite, server: options.server, key, commands, snapshots, driver }, events))
+        let server = options.server;
+        Ok((Self { invite, server, key, clock, commands, snapshots, driver }, events))
     }
 
     /// The link that lets others into this room.
@@ -241,10 +256,41 @@ impl Peer {
     }
 
     /// Puts what was found into the room.
-    pub async fn share(&self, mut found: sources::Found) -> Result<ShareId, ShareError> {
+    pub async fn share(&self, found: sources::Found) -> Result<ShareId, ShareError> {
+        self.share_again(found, Vec::new()).await
+    }
+
+    /// The same, when an earlier run has shared it and signed these hashes (see
+    /// [`OriginStorage`](storage::OriginStorage)).
+    pub async fn share_again(
+        &self,
+        mut found: sources::Found,
+        known: Vec<HashBatch>,
+    ) -> Result<ShareId, ShareError> {
         let manifest = Manifest::new(self.key, std::mem::take(&mut found.entries))?;
         let sources = Arc::new(found.sources(&manifest));
-        Ok(self.ask(|reply| Command::Share(manifest, sources, reply)).await??)
+        let shared = Shared { manifest, sources, known };
+        Ok(self.ask(|reply| Command::Share(shared, reply)).await??)
+    }
+
+    /// Puts a share of this room that an earlier run left in the store onto the shelf, to be received on,
+    /// or stopped with `discard`. [`ManifestError`] if it is of another room.
+    pub async fn recall(
+        &self,
+        signed: SignedManifest,
+        recalled: Recalled,
+    ) -> Result<ShareId, ShareError> {
+        Ok(self.ask(|reply| Command::Recall(signed, recalled, reply)).await??)
+    }
+
+    /// Asks the server again now, if it is lost.
+    pub async fn retry_server(&self) -> Result<(), Ended> {
+        self.commands.send(Command::RetryServer).await.map_err(|_| Ended)
+    }
+
+    /// When it is, by the clock of timers, what the core tells as `at`.
+    pub fn time_of(&self, at: Instant) -> tokio::time::Instant {
+        self.clock.deadline(at)
     }
 
     /// Fetches a share, or tries again after a failure.

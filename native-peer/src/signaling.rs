@@ -5,11 +5,14 @@
 //! send is bounded in size, what it may leave unread is bounded in number, and a server that says
 //! nothing for long counts as gone.
 
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
 use protocol::io::{LostCause, SignalingEvent};
 use protocol::signaling::{ClientMessage, ServerMessage};
+use tokio::net::lookup_host;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, interval, sleep_until, timeout};
@@ -99,7 +102,38 @@ async fn run(
             Err(_) => return,
         },
     };
-    let _ = events.send(SignalingEvent::Closed { cause: LostCause::Server, reason }).await;
+    let cause = if has_way_to(&address).await { LostCause::Server } else { LostCause::Network };
+    let _ = events.send(SignalingEvent::Closed { cause, reason }).await;
+}
+
+/// Whether this machine knows a way to the server of this WebSocket address. It is only looked up; nothing
+/// is sent.
+async fn has_way_to(address: &str) -> bool {
+    let (secure, rest) = match address.split_once("://") {
+        Some((scheme, rest)) => (scheme == "wss", rest),
+        None => return true,
+    };
+    let host = rest.split('/').next().unwrap_or(rest);
+    let has_port = host.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok());
+    let port = if secure { 443 } else { 80 };
+    let host = if has_port { host.to_owned() } else { format!("{host}:{port}") };
+    // A name that cannot be looked up is no proof; an address for documentation (RFC 5737) stands in.
+    let addresses: Vec<SocketAddr> = match timeout(CONNECT_TIMEOUT, lookup_host(host)).await {
+        Ok(Ok(found)) => found.collect(),
+        _ => vec![SocketAddr::from(([192, 0, 2, 1], 9))],
+    };
+    addresses.iter().any(|address| {
+        let any: IpAddr = if address.is_ipv4() {
+            Ipv4Addr::UNSPECIFIED.into()
+        } else {
+            Ipv6Addr::UNSPECIFIED.into()
+        };
+        let connected = UdpSocket::bind((any, 0)).and_then(|socket| socket.connect(address));
+        !connected.is_err_and(|error| {
+            let kind = error.kind();
+            matches!(kind, io::ErrorKind::NetworkUnreachable | io::ErrorKind::HostUnreachable)
+        })
+    })
 }
 
 async fn connect(address: &str) -> Result<Socket, tungstenite::Error> {

@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use native_peer::storage::OriginError;
 use native_peer::{CommandError, Failure as ShareFailure, StartError, StorageError};
 
 /// Why the command ended without having done what it was asked.
@@ -84,6 +85,16 @@ impl From<ShareFailure> for Failure {
             ShareFailure::Storage(error) => error.into(),
             ShareFailure::OriginChanged(_) => Self::new(Code::Changed, reason.to_string()),
         }
+    }
+}
+
+impl From<OriginError> for Failure {
+    fn from(error: OriginError) -> Self {
+        let what_helps = match error {
+            OriginError::InUse => "; pass on its link, or begin anew beside it with --new-room",
+            OriginError::Unusable { .. } => "",
+        };
+        Self::new(Code::Files, format!("{error}{what_helps}"))
     }
 }
 

@@ -21,11 +21,15 @@ fn default_folder() -> Option<PathBuf> {
     Some(config.or_else(|| Some(from("HOME")?.join(".config")))?.join("shoal"))
 }
 
-/// The key in `folder`, made at first use.
-pub(crate) fn device_key(folder: Option<PathBuf>) -> Result<DeviceKey, Failure> {
-    let folder = folder.or_else(default_folder).ok_or_else(|| {
+/// The configuration folder: what the user named, or the default.
+pub(crate) fn folder(named: Option<PathBuf>) -> Result<PathBuf, Failure> {
+    named.or_else(default_folder).ok_or_else(|| {
         Failure::new(Code::Files, "there is no home folder for the device key; use --config-dir")
-    })?;
+    })
+}
+
+/// The key in the configuration folder, made at first use.
+pub(crate) fn device_key(folder: &Path) -> Result<DeviceKey, Failure> {
     let path = folder.join(KEY_FILE);
     let failed = |error: io::Error| {
         Failure::new(Code::Files, format!("the device key {}: {error}", path.display()))
@@ -33,7 +37,7 @@ pub(crate) fn device_key(folder: Option<PathBuf>) -> Result<DeviceKey, Failure> 
     if let Some(key) = read(&path).map_err(failed)? {
         return Ok(key);
     }
-    fs::create_dir_all(&folder).map_err(failed)?;
+    fs::create_dir_all(folder).map_err(failed)?;
     let mut secret = [0; 32];
     getrandom::fill(&mut secret).map_err(|e| failed(io::Error::other(e.to_string())))?;
     write_new(&path, &secret).map_err(failed)?;
@@ -99,7 +103,7 @@ mod tests {
     #[test]
     fn the_key_is_made_once_and_kept_to_its_user() {
         let folder = tempfile::tempdir().unwrap();
-        let key = || device_key(Some(folder.path().join("a/b"))).unwrap().public();
+        let key = || device_key(&folder.path().join("a/b")).unwrap().public();
         assert_eq!(key(), key());
         #[cfg(unix)]
         {
@@ -109,7 +113,7 @@ mod tests {
         }
         assert_eq!(fs::read_dir(folder.path().join("a/b")).unwrap().count(), 1);
         let other = tempfile::tempdir().unwrap();
-        assert_ne!(device_key(Some(other.path().into())).unwrap().public(), key());
+        assert_ne!(device_key(other.path()).unwrap().public(), key());
     }
 
     #[test]
@@ -117,7 +121,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         for text in ["", "abc", "zz", &"é".repeat(32), &"00".repeat(33)] {
             fs::write(folder.path().join(KEY_FILE), text).unwrap();
-            let failure = device_key(Some(folder.path().into())).unwrap_err();
+            let failure = device_key(folder.path()).unwrap_err();
             assert!(failure.message.contains("damaged"), "{}", failure.message);
             assert_eq!(fs::read_to_string(folder.path().join(KEY_FILE)).unwrap(), text);
         }

@@ -19,6 +19,7 @@ mod receive;
 mod room;
 mod send;
 mod size;
+mod waits;
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -29,8 +30,8 @@ Exit codes:
     4  the server could not be reached in time
     5  the server refused
     6  nothing came within --timeout
-    7  the disk is full
-    8  files changed while they were being shared
+    7  the disk is full, and stayed so for --timeout
+    8  files changed since they were shared
     9  files could not be read or written
   130  stopped by a signal before it was done";
 
@@ -70,6 +71,10 @@ struct SendArguments {
     /// interrupted
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     until_received: Option<u32>,
+    /// Begin anew, with a new link. Otherwise the same command goes on with the room and link of its last
+    /// run, if that was interrupted
+    #[arg(long)]
+    new_room: bool,
     #[command(flatten)]
     common: Common,
 }

@@ -9,12 +9,15 @@ use std::path::Path;
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use native_peer::{CloseReason, Copies, PeerId, PeerView, PublicKey, ShareId, ShareView, Waiting};
+use native_peer::{
+    CloseReason, Copies, Halt, Halted, LostCause, PeerId, PeerView, PublicKey, ShareId, ShareView,
+};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use crate::failure::{Code, Failure};
 use crate::size::size;
+use crate::waits::Wait;
 
 /// Without a terminal, people get a line of progress this often.
 const LINE_INTERVAL: Duration = Duration::from_secs(10);
@@ -27,6 +30,7 @@ pub(crate) struct Output {
     /// Bytes that the last line of progress told, and when that was.
     last_line: Option<(u64, Instant)>,
     waiting: Option<Wait>,
+    halted: Vec<Halted>,
 }
 
 /// How far things are.
@@ -44,17 +48,6 @@ pub(crate) struct Progress {
     pub(crate) peers: usize,
 }
 
-/// What is waited for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Wait {
-    /// Somebody to receive.
-    Receivers,
-    /// Something to be shared.
-    Share,
-    /// What receiving waits for, and how many bytes nobody has who is connected.
-    Receiving { waiting: Waiting, nowhere: u64 },
-}
-
 /// A file of a finished share.
 pub(crate) struct Landed<'a> {
     pub(crate) path: &'a Path,
@@ -65,13 +58,16 @@ pub(crate) struct Landed<'a> {
 impl Output {
     pub(crate) fn new(json: bool) -> Self {
         let terminal = !json && std::io::stderr().is_terminal();
-        Self { json, bar: None, terminal, last_line: None, waiting: None }
+        Self { json, bar: None, terminal, last_line: None, waiting: None, halted: Vec::new() }
     }
 
-    /// The link to pass on.
-    pub(crate) fn invite(&mut self, link: &str) {
-        self.event(&json!({ "event": "invite", "link": link }));
-        if !self.json {
+    /// The link to pass on; and whether it is one that was given out before.
+    pub(crate) fn invite(&mut self, link: &str, again: bool) {
+        self.event(&json!({ "event": "invite", "link": link, "again": again }));
+        if again && !self.json {
+            self.line("The room of before goes on, with the same link; keep this running:");
+            self.result(link);
+        } else if !self.json {
             self.line("Give this link to whoever is to have it, and keep this running:");
             self.result(link);
         }
@@ -81,9 +77,18 @@ impl Output {
         self.event(&json!({ "event": "joined", "peer": peer.to_string() }));
     }
 
-    pub(crate) fn server_lost(&mut self, reason: &str, retry_in: Duration) {
+    pub(crate) fn server_lost(&mut self, cause: LostCause, reason: &str, retry_in: Duration) {
         let seconds = retry_in.as_secs_f64();
-        self.event(&json!({ "event": "server-lost", "reason": reason, "retry_in": seconds }));
+        let cause = match cause {
+            LostCause::Network => "network",
+            LostCause::Server => "server",
+        };
+        self.event(&json!({
+            "event": "server-lost",
+            "cause": cause,
+            "reason": reason,
+            "retry_in": seconds,
+        }));
         self.line(&format!(
             "The server cannot be reached ({}). Trying again in {} s; open connections go on.",
             printable(reason),
@@ -175,59 +180,75 @@ impl Output {
         self.line("You may stop this (Ctrl-C), unless others still want it.");
     }
 
-    /// What is waited for; said once.
+    /// What is waited for. People are told once, scripts also when it is tried again.
     pub(crate) fn waiting(&mut self, wait: Option<Wait>) {
-        if self.waiting == wait {
+        let before = std::mem::replace(&mut self.waiting, wait);
+        let Some(wait) = self.waiting.clone() else { return };
+        let is_same = before.as_ref().is_some_and(|before| before.is_same(&wait));
+        if !is_same || before.is_some_and(|before| before.next < wait.next) {
+            self.event(&wait.to_json());
+        }
+        if !is_same {
+            self.line(&format!("{} {}", wait.sentence, wait.action));
+        }
+    }
+
+    /// Members who cannot go on with a share of ours.
+    pub(crate) fn halted(&mut self, halted: &[Halted]) {
+        if self.halted == halted {
             return;
         }
-        self.waiting = wait;
-        let Some(wait) = wait else { return };
-        let mut event = json!({ "event": "waiting" });
-        let (word, sentence) = match wait {
-            Wait::Receivers => ("receivers", "Waiting for somebody to receive.".to_owned()),
-            Wait::Share => ("share", "Waiting for something to be shared in the room.".to_owned()),
-            Wait::Receiving { waiting: Waiting::Source, nowhere } => {
-                event["missing"] = json!(nowhere);
-                let missing = match nowhere {
-                    0 => "what is missing".to_owned(),
-                    bytes => format!("the last {}", size(bytes)),
-                };
-                ("source", format!("Nobody here has {missing}. Waiting for somebody who has it."))
+        for it in halted {
+            if self.halted.contains(it) {
+                continue;
             }
-            Wait::Receiving { waiting: Waiting::Silence, .. } => {
-                let sentence = "What was asked for does not come. Waiting, and asking again.";
-                ("silence", sentence.to_owned())
-            }
-            Wait::Receiving { waiting: Waiting::Paused, .. } => ("paused", "Paused.".to_owned()),
-            Wait::Receiving { waiting: Waiting::ServiceOff, .. } => {
-                ("service", "Receiving is switched off.".to_owned())
-            }
-            Wait::Receiving { waiting: Waiting::Connecting, .. } => {
-                ("connecting", "Connecting.".to_owned())
-            }
-            Wait::Receiving { waiting: Waiting::SourceUnreadable, .. } => {
-                let sentence = "The sender cannot read its files; ask for them to be shared again.";
-                ("source-unreadable", sentence.to_owned())
-            }
-            Wait::Receiving { waiting: Waiting::PausedByThem, .. } => {
-                ("paused-by-them", "Those who have it have paused it.".to_owned())
-            }
-            Wait::Receiving { waiting: Waiting::DiskFull { needed, .. }, .. } => {
-                event["needed"] = json!(needed);
-                let needed = size(needed);
-                let sentence = format!("The disk is full: {needed} are needed. Waiting for room.");
-                ("disk-full", sentence)
-            }
-            Wait::Receiving { waiting: Waiting::Budget { needed }, .. } => {
-                event["needed"] = json!(needed);
-                let needed = size(needed);
-                let sentence = format!("The storage budget is used up: {needed} are too many.");
-                ("budget", sentence)
-            }
+            let name = named(&it.name);
+            let (why, sentence) = match it.halt {
+                Halt::Paused => ("paused", format!("{name} has paused.")),
+                Halt::DiskFull => (
+                    "disk-full",
+                    format!("The disk of {name} is full; it goes on when there is room."),
+                ),
+                Halt::Unreadable => ("unreadable", format!("{name} cannot read its files.")),
+            };
+            let peer = it.peer.to_string();
+            self.event(&json!({ "event": "halted", "peer": peer, "name": it.name, "why": why }));
+            self.line(&sentence);
+        }
+        let over: Vec<Halted> = self
+            .halted
+            .iter()
+            .filter(|it| !halted.iter().any(|now| now.peer == it.peer))
+            .cloned()
+            .collect();
+        for it in over {
+            let peer = it.peer.to_string();
+            self.event(&json!({ "event": "goes-on", "peer": peer, "name": it.name }));
+            self.line(&format!("{} goes on.", named(&it.name)));
+        }
+        self.halted = halted.to_vec();
+    }
+
+    /// How much somebody can still store, compared to what is sent.
+    pub(crate) fn capacity(&mut self, peer: &PeerView, available: u64, total: u64) {
+        let id = peer.id.to_string();
+        self.event(&json!({
+            "event": "capacity",
+            "peer": id,
+            "name": peer.name,
+            "available": available,
+        }));
+        let only = if available < total {
+            format!(" only; this is {}", size(total))
+        } else {
+            String::new()
         };
-        event["for"] = json!(word);
-        self.event(&event);
-        self.line(&sentence);
+        self.line(&format!("{} can store {}{only}.", named(&peer.name), size(available)));
+    }
+
+    /// That and how an interrupted `send` can be gone on with.
+    pub(crate) fn can_go_on(&mut self) {
+        self.line("Run the same command again to go on with the same link.");
     }
 
     /// How far receiving is.
@@ -239,7 +260,14 @@ impl Output {
     /// What was sent, and to whom how much.
     pub(crate) fn sent(&mut self, progress: Progress, peers: &[PeerView], copies: Option<&Copies>) {
         if self.json {
-            let to = |peer: &PeerView| json!({ "peer": peer.id.to_string(), "name": peer.name, "bytes": peer.sent });
+            let to = |peer: &PeerView| {
+                json!({
+                    "peer": peer.id.to_string(),
+                    "name": peer.name,
+                    "bytes": peer.sent,
+                    "available": peer.available,
+                })
+            };
             let connected = peers.iter().filter(|peer| peer.is_connected());
             let mut event = progress_event(progress);
             event["to"] = connected.map(to).collect();
@@ -330,7 +358,10 @@ impl Output {
             (Code::Interrupted, "receive") => {
                 self.line("Interrupted. What came is kept: run the same command again to go on.");
             }
-            (Code::Interrupted, _) => self.line("Interrupted before it was received."),
+            (Code::Interrupted, _) => {
+                self.line("Interrupted before it was received.");
+                self.can_go_on();
+            }
             _ => self.line(&format!("could not {intent}: {}", printable(message))),
         }
     }
@@ -427,7 +458,7 @@ fn named(name: &str) -> String {
 }
 
 /// Text from elsewhere, without what would drive a terminal.
-fn printable(text: &str) -> String {
+pub(crate) fn printable(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }
 

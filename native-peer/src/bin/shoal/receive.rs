@@ -12,8 +12,9 @@ use tokio::time::Instant;
 use crate::ReceiveArguments;
 use crate::failure::{Code, Failure};
 use crate::only::Only;
-use crate::output::{Landed, Output, Progress, Wait};
+use crate::output::{Landed, Output, Progress};
 use crate::room::{Room, Step};
+use crate::waits;
 
 /// When everything known is complete, this long is waited for more: several shares of one room become
 /// known one after the other.
@@ -27,7 +28,12 @@ pub(crate) async fn run(arguments: ReceiveArguments, output: &mut Output) -> Res
         link.parse().map_err(|error| Failure::new(Code::Invite, format!("{error}")))?;
     let storage = Arc::new(DiskStorage::new(&folder)?);
     let server = server.unwrap_or(link.server);
-    let mut room = Room::enter(&common, server, Some(link.invite), storage.clone())?;
+    let invite = link.invite;
+    let mut room = Room::enter(&common, server, Some(invite.clone()), storage.clone())?;
+    for (signed, recalled) in storage.left(invite.room_id()) {
+        // Of another room, if it fails: then it is not what was asked for.
+        let _ = room.peer.recall(signed, recalled).await;
+    }
     let mut shares = Shares::default();
     let result = fetch(&mut room, &mut shares, &folder, &*storage, &only, stay, output).await;
     output.clear();
@@ -132,10 +138,7 @@ async fn tell_complete(
 fn show(room: &Room, shares: &Shares, output: &mut Output) {
     let snapshot = room.peer.snapshot();
     if shares.complete.is_empty() {
-        if snapshot.joined {
-            output.waiting(Some(Wait::Share));
-        }
-        return;
+        return output.waiting(Some(waits::for_share(&room.peer, &snapshot, room.version)));
     }
     let mut progress = Progress {
         peers: snapshot.peers.iter().filter(|peer| peer.is_connected()).count(),
@@ -147,9 +150,7 @@ fn show(room: &Room, shares: &Shares, output: &mut Output) {
         progress.total += view.wanted;
         progress.uploaded += view.uploaded;
         progress.rate += view.rate;
-        if let Some(waiting) = view.waits_for() {
-            wait = Some(Wait::Receiving { waiting, nowhere: view.nowhere.bytes });
-        }
+        wait = wait.or_else(|| waits::for_data(&room.peer, &snapshot, view, room.version));
     }
     output.waiting(wait);
     if !shares.complete() {

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use native_peer::storage::Storage;
-use native_peer::{Event, Invite, Options, Peer, PeerId, Policy};
+use native_peer::{
+    CloseReason, ErrorCode, Event, Invite, Options, Peer, PeerId, Policy, ShareView, Waiting,
+};
 #[cfg(unix)]
 use tokio::signal::unix;
 #[cfg(windows)]
@@ -18,6 +20,7 @@ use crate::Common;
 use crate::failure::{Code, Failure};
 use crate::identity;
 use crate::output::Output;
+use crate::size::size;
 
 /// How often progress is shown.
 const TICK: Duration = Duration::from_millis(500);
@@ -31,6 +34,8 @@ pub(crate) struct Room {
     patience: Patience,
     /// Of all who were ever connected: some are gone by the time they are told of.
     names: HashMap<PeerId, String>,
+    /// Somebody could not be connected to for speaking another version, and nobody was since.
+    pub(crate) version: bool,
 }
 
 /// What the wait in a room was for.
@@ -61,7 +66,7 @@ impl Room {
         invite: Option<Invite>,
         storage: Arc<dyn Storage>,
     ) -> Result<Self, Failure> {
-        let key = identity::device_key(common.config_dir.clone())?;
+        let key = identity::device_key(&identity::folder(common.config_dir.clone())?)?;
         let default = Policy::default();
         let policy = Policy {
             upload: common.upload_limit,
@@ -84,7 +89,8 @@ impl Room {
             silence: common.timeout.map(Duration::from_secs),
             moved: (0, Instant::now()),
         };
-        Ok(Self { peer, events, tick, signals, patience, names: HashMap::new() })
+        let names = HashMap::new();
+        Ok(Self { peer, events, tick, signals, patience, names, version: false })
     }
 
     /// Waits for the next thing to happen. It is an error to be interrupted or refused, or to run out
@@ -132,22 +138,31 @@ impl Room {
                 }
                 output.joined(*peer);
             }
-            Event::ServerLost { reason, retry_in, .. } => {
+            Event::ServerLost { cause, reason, retry_in } => {
                 self.patience.reason.clone_from(reason);
-                output.server_lost(reason, *retry_in);
+                output.server_lost(*cause, reason, *retry_in);
             }
-            Event::Refused { message, .. } => {
-                let message = format!("the server refused: {message}");
+            Event::Refused { code, message } => {
+                let what_helps = match code {
+                    ErrorCode::UnsupportedVersion => "; update Shoal here or there",
+                    ErrorCode::RoomFull => "; ask somebody to leave, and try again",
+                    _ => "",
+                };
+                let message = format!("the server refused: {message}{what_helps}");
                 return Err(Failure::new(Code::Refused, message));
             }
             Event::PeerConnected { peer } => {
                 let snapshot = self.peer.snapshot();
                 if let Some(view) = snapshot.peers.iter().find(|view| view.id == *peer) {
                     self.names.insert(*peer, view.name.clone());
+                    self.version = false;
                     output.peer_connected(view);
                 }
             }
-            Event::PeerGone { peer, name, reason } => output.peer_gone(*peer, name, *reason),
+            Event::PeerGone { peer, name, reason } => {
+                self.version |= *reason == CloseReason::Version;
+                output.peer_gone(*peer, name, *reason);
+            }
             Event::Banned { peer, key, name, share, piece } => {
                 output.banned(*peer, key, name, *share, piece.0);
             }
@@ -166,7 +181,22 @@ impl Patience {
             self.moved = (moved, Instant::now());
         }
         if self.moved.1.elapsed() > silence {
-            let message = format!("nothing came for {} seconds", silence.as_secs());
+            let full = |share: &ShareView| match share.waits_for() {
+                Some(Waiting::DiskFull { needed, .. }) => Some(needed),
+                _ => None,
+            };
+            if let Some(needed) = shares.iter().find_map(full) {
+                let message = format!(
+                    "the disk is full: {} are needed; make room and run the same command again, which \
+                     goes on from there",
+                    size(needed)
+                );
+                return Err(Failure::new(Code::DiskFull, message));
+            }
+            let message = format!(
+                "nothing came for {} seconds; check that the other side runs, and try again",
+                silence.as_secs()
+            );
             return Err(Failure::new(Code::Timeout, message));
         }
         Ok(())
