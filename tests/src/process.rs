@@ -82,6 +82,16 @@ impl Process {
         signal(self.pid(), Signal::INT);
     }
 
+    /// Lets it stand still until [`Process::go_on`].
+    pub fn freeze(&self) {
+        signal(self.pid(), Signal::STOP);
+    }
+
+    /// Ends what [`Process::freeze`] began.
+    pub fn go_on(&self) {
+        signal(self.pid(), Signal::CONT);
+    }
+
     /// Ends it at once, without a chance to say goodbye.
     pub fn kill_now(&self) {
         signal(self.pid(), Signal::KILL);

@@ -2,11 +2,12 @@
 //! configuration directory of its own, and so a device key of its own.
 
 use std::ffi::OsStr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde_json::Value;
 use tempfile::TempDir;
+use tokio::process::Command;
 use tokio::time::Instant;
 
 use crate::network::Side;
@@ -21,7 +22,8 @@ pub struct Shoal {
     /// The process.
     pub process: Process,
     read: usize,
-    _config: TempDir,
+    link: String,
+    _config: Option<TempDir>,
 }
 
 /// What the `complete` event says.
@@ -47,11 +49,12 @@ impl Shoal {
 
     /// The same, at a side of a network of ours if one is given.
     pub fn send_at(side: Option<&Side>, server: &Server, paths: &[&Path], flags: &[&str]) -> Self {
-        let mut arguments: Vec<&OsStr> = vec!["send".as_ref()];
-        arguments.extend(paths.iter().map(|path| path.as_os_str()));
-        arguments.extend([OsStr::new("--server"), server.url().as_ref()]);
-        arguments.extend(flags.iter().map(OsStr::new));
-        Self::start(side, "shoal send", &arguments)
+        Self::start(program(side), "shoal send", &to_send(server, paths, flags))
+    }
+
+    /// The same, with a configuration directory that others had before or will have.
+    pub fn send_from(config: &Path, server: &Server, paths: &[&Path], flags: &[&str]) -> Self {
+        Self::start_with(config, program(None), "shoal send", &to_send(server, paths, flags))
     }
 
     /// Receives what is shared in the room of an invite, into a directory.
@@ -64,16 +67,55 @@ impl Shoal {
         let mut arguments: Vec<&OsStr> =
             vec!["receive".as_ref(), link.as_ref(), "-o".as_ref(), directory.as_os_str()];
         arguments.extend(flags.iter().map(OsStr::new));
-        Self::start(side, "shoal receive", &arguments)
+        Self::start(program(side), "shoal receive", &arguments)
     }
 
-    fn start(side: Option<&Side>, name: &str, arguments: &[&OsStr]) -> Self {
+    /// Receives into a disk of its own, mounted at a directory that only this process sees (see
+    /// [`Shoal::disk`]): so many MiB in memory, as many of them taken by a file called `filler`.
+    pub fn receive_on_small_disk(
+        link: &str,
+        directory: &Path,
+        [mib, taken]: [u64; 2],
+        flags: &[&str],
+    ) -> Self {
+        let script = format!(
+            "mount -t tmpfs -o size={mib}m tmpfs \"$0\" &&
+             head -c {taken}M /dev/zero > \"$0/filler\" && exec \"$@\""
+        );
+        let mut command = Process::command("unshare");
+        command.args(["--map-root-user", "--mount", "sh", "-c", &script]).arg(directory);
+        command.arg(programs::ours("shoal"));
+        let into: [&OsStr; 4] =
+            ["receive".as_ref(), link.as_ref(), "-o".as_ref(), directory.as_os_str()];
+        let arguments = into.into_iter().chain(flags.iter().map(OsStr::new)).collect::<Vec<_>>();
+        Self::start(command, "shoal receive", &arguments)
+    }
+
+    /// A directory as this process sees it.
+    pub fn disk(&self, directory: &Path) -> PathBuf {
+        let inside = directory.strip_prefix("/").unwrap_or(directory);
+        PathBuf::from(format!("/proc/{}/root", self.pid())).join(inside)
+    }
+
+    /// Receives on a machine without a network.
+    pub fn receive_without_network(link: &str, directory: &Path) -> Self {
+        let mut command = Process::command("unshare");
+        command.args(["--map-root-user", "--net"]).arg(programs::ours("shoal"));
+        let arguments = ["receive".as_ref(), link.as_ref(), "-o".as_ref(), directory.as_os_str()];
+        Self::start(command, "shoal receive", &arguments)
+    }
+
+    fn start(command: Command, name: &str, arguments: &[&OsStr]) -> Self {
         let config = TempDir::new().expect("a temporary directory can be made");
-        let path = programs::ours("shoal");
-        let mut command = side.map_or_else(|| Process::command(&path), |side| side.command(&path));
-        command.args(arguments).arg("--json").arg("--config-dir").arg(config.path());
+        let shoal = Self::start_with(config.path(), command, name, arguments);
+        Self { _config: Some(config), ..shoal }
+    }
+
+    fn start_with(config: &Path, mut command: Command, name: &str, arguments: &[&OsStr]) -> Self {
+        command.args(arguments).arg("--json").arg("--config-dir").arg(config);
         command.env("SHOAL_LOG", "warn,native_peer=debug,protocol=debug");
-        Self { process: Process::start(name, &mut command), read: 0, _config: config }
+        let process = Process::start(name, &mut command);
+        Self { process, read: 0, link: String::new(), _config: None }
     }
 
     /// Its process id.
@@ -84,7 +126,13 @@ impl Shoal {
     /// The link that `send` prints.
     pub async fn invite_link(&mut self) -> String {
         let event = self.event("invite").await;
-        event["link"].as_str().expect("an invite event has a link").to_owned()
+        event["link"].as_str().expect("an invite event has a link").clone_into(&mut self.link);
+        self.link.clone()
+    }
+
+    /// The link that [`Shoal::invite_link`] gave.
+    pub fn link(&self) -> &str {
+        &self.link
     }
 
     /// The next event of this name.
@@ -177,6 +225,20 @@ impl Complete {
                 .collect(),
         }
     }
+}
+
+/// The command, at a side of a network of ours if one is given.
+fn program(side: Option<&Side>) -> Command {
+    let path = programs::ours("shoal");
+    side.map_or_else(|| Process::command(&path), |side| side.command(&path))
+}
+
+fn to_send<'a>(server: &'a Server, paths: &'a [&Path], flags: &'a [&str]) -> Vec<&'a OsStr> {
+    let mut arguments: Vec<&OsStr> = vec!["send".as_ref()];
+    arguments.extend(paths.iter().map(|path| path.as_os_str()));
+    arguments.extend([OsStr::new("--server"), server.url().as_ref()]);
+    arguments.extend(flags.iter().map(OsStr::new));
+    arguments
 }
 
 fn parse(line: &str) -> Value {

@@ -7,11 +7,13 @@ mod command;
 mod early;
 mod folders;
 mod interop;
+mod killed;
 mod misbehaving;
 mod resume;
 mod secrecy;
 mod swarm;
 mod tabs;
+mod waits;
 
 use std::path::{Path, PathBuf};
 
