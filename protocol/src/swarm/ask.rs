@@ -286,6 +286,8 @@ impl Swarm {
                 let waited = self.now.saturating_since(sent);
                 have.contains(piece)
                     && download.asked.get(&piece) == Some(&1)
+                    // A run of several is not cancelled when one of them came from elsewhere.
+                    && !download.verified.contains(piece)
                     && !download.unproven.contains_key(&piece)
                     && waited >= ENDGAME_AFTER
                     && waited.as_secs_f64() >= takes
