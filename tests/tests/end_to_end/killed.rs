@@ -14,12 +14,13 @@
 use std::hash::{BuildHasher, RandomState};
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use native_peer::InviteLink;
 use native_peer::storage::audit;
 use tests::wait::SOON;
 use tests::{Server, Shoal, is_long, turn};
+use tokio::time::Instant;
 
 use crate::{MIB, Made, PIECE, Workbench};
 
@@ -85,7 +86,7 @@ impl Setting {
 
     /// Goes through it as often as asked for, some side by side.
     async fn many(&self, once: impl AsyncFn(u64, Duration) -> Option<Outcome>) -> Vec<Outcome> {
-        let wanted = if is_long() { 200 } else { 10 };
+        let wanted = if is_long() { 200 } else { 6 };
         let (next, counted) = (AtomicU64::new(0), AtomicU64::new(0));
         let worker = async || {
             let mut outcomes = Vec::new();

@@ -3,7 +3,7 @@
 //! - a full disk: nothing is asked for, both sides say so, and it goes on once there is room; with
 //!   `--timeout` it is given up with exit code 7;
 //! - nobody here, nothing shared, a sender that left in the middle, one that stands still, one that has
-//!   paused, one whose file is gone;
+//!   paused, one whose file has changed;
 //! - no network, no server, a server that refuses.
 
 use std::path::Path;
@@ -168,7 +168,7 @@ async fn bytes_that_changed_in_secret_are_found_when_they_are_read() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn those_who_paused_and_files_that_are_gone_are_told_to_the_other_side() {
+async fn those_who_paused_and_files_that_changed_are_told_to_the_other_side() {
     let _turn = turn().await;
     let bench = Workbench::new();
     let server = Server::start().await;
@@ -181,7 +181,7 @@ async fn those_who_paused_and_files_that_are_gone_are_told_to_the_other_side() {
     };
     let (origin, mut events) = Peer::start(options).expect("a peer starts");
     tokio::spawn(async move { while events.recv().await.is_some() {} });
-    let found = sources::find(&[file.path.clone()]).expect("it is there");
+    let found = sources::find(std::slice::from_ref(&file.path)).expect("it is there");
     let share = origin.share(found).await.expect("it can be shared");
 
     let mut receiver =
@@ -191,7 +191,7 @@ async fn those_who_paused_and_files_that_are_gone_are_told_to_the_other_side() {
     waits(&mut receiver, "paused-by-them").await;
     origin.set_serving(share, true).await.expect("it is shared");
     receiver.event_where("progress", |event| event["rate"].as_u64() > Some(0)).await;
-    std::fs::remove_file(&file.path).expect("it is there");
+    std::fs::write(&file.path, "something else").expect("the file can be written");
     waits(&mut receiver, "source-unreadable").await;
 }
 
