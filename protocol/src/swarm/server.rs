@@ -22,6 +22,9 @@ pub(super) const LAST_RETRY: Duration = Duration::from_secs(30);
 /// The server has this long to let us in.
 const JOIN_TIMEOUT: Duration = Duration::from_secs(20);
 
+/// Who is said to be gone, and sends nothing of what it was asked for this long, is taken for silent.
+const ABSENT_SILENCE: Duration = Duration::from_secs(3);
+
 /// How we stand with the signaling server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Server {
@@ -217,6 +220,12 @@ impl Swarm {
                 self.close_lane(lane, CloseReason::Left, false);
             }
             self.members.remove(&peer);
+            return;
+        }
+        // It may have lost the server, or it has ended: then what it was asked for should soon be asked of
+        // others.
+        for lane in self.lanes.values_mut().filter(|lane| lane.peer == peer) {
+            lane.patience = lane.patience.min(ABSENT_SILENCE);
         }
     }
 

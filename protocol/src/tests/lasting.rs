@@ -384,6 +384,25 @@ fn an_origin_that_comes_back_without_its_files_says_so_and_goes_on_when_it_has_t
 }
 
 #[test]
+fn an_origin_that_is_killed_and_comes_back_sends_little_twice_and_is_not_waited_for() {
+    let (mut world, share) = room(19, 2, 100);
+    world.net.uplink = 20e6;
+    let manifest = (*world.view(0, share).unwrap().manifest).clone();
+    world.receive(1, share);
+    for part in 1..4 {
+        world.until(MINUTE, "some", |w| have(w, 1, share) > part * 20 * PIECE);
+        world.crash(0);
+        world.restart(0);
+        world.share_again(0, share, &manifest);
+        let before = have(&world, 1, share);
+        world.until(SECOND * 8, "it goes on", |w| have(w, 1, share) > before + 4 * PIECE);
+    }
+    world.until(MINUTE, "received", |w| w.is_complete(1, share));
+    let wasted = world.view(1, share).unwrap().wasted;
+    assert!(wasted <= 3 * (4 << 20), "{wasted} bytes came in vain");
+}
+
+#[test]
 fn an_origin_that_comes_back_with_other_bytes_under_the_same_name_is_refused_by_name() {
     let (mut world, share) = room(15, 2, 40);
     world.net.uplink = 4e6;
