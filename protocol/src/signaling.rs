@@ -67,7 +67,8 @@ pub enum ServerMessage {
         /// What brings this id back after the connection broke.
         token: ResumeToken,
     },
-    /// Somebody came in. Said only while they and all others are at most [`MAX_MEMBERS_TOLD`] + 1.
+    /// Somebody came in, or came back on another connection. Said only while they and all others are at most
+    /// [`MAX_MEMBERS_TOLD`] + 1.
     PeerJoined {
         /// The newcomer.
         peer: PeerId,

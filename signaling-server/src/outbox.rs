@@ -2,7 +2,8 @@
 //!
 //! Anyone may push; only the socket's own task takes out. A reader that is too slow loses everything
 //! and is told so (`TooSlow`): it will have to join anew, since a signal lost in silence would leave its
-//! peers waiting. The limits count messages and bytes per socket, and bytes over all sockets.
+//! peers waiting. The limits count messages and bytes per socket, and bytes over all sockets. A socket
+//! that another took the place of is told through its outbox, too.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -26,15 +27,20 @@ pub(crate) struct Budget {
     limits: Limits,
 }
 
-/// The queue grew beyond its limits and was thrown away.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Overflowed;
+/// Why nothing more comes out. What was in the queue is thrown away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Closed {
+    /// The queue grew beyond its limits.
+    Overflowed,
+    /// The member is on another socket now.
+    Replaced,
+}
 
 #[derive(Default)]
 struct Queue {
     messages: VecDeque<Utf8Bytes>,
     bytes: usize,
-    overflowed: bool,
+    closed: Option<Closed>,
 }
 
 impl Budget {
@@ -64,7 +70,7 @@ impl Outbox {
     /// Adds a message, or gives the reader up when that is too much. Never waits.
     pub(crate) fn push(&self, message: Utf8Bytes) {
         let mut queue = self.queue.lock().expect("no panic while queueing");
-        if queue.overflowed {
+        if queue.closed.is_some() {
             return;
         }
         let bytes = queue.bytes + message.len();
@@ -73,20 +79,32 @@ impl Outbox {
             queue.bytes = bytes;
             queue.messages.push_back(message);
         } else {
-            self.budget.queued_bytes.fetch_sub(queue.bytes, Ordering::Relaxed);
-            *queue = Queue { overflowed: true, ..Queue::default() };
+            self.close(&mut queue, Closed::Overflowed);
         }
         drop(queue);
         self.changed.notify_one();
     }
 
+    /// The member goes on with another outbox.
+    pub(crate) fn replace(&self) {
+        let mut queue = self.queue.lock().expect("no panic while queueing");
+        self.close(&mut queue, Closed::Replaced);
+        drop(queue);
+        self.changed.notify_one();
+    }
+
+    fn close(&self, queue: &mut Queue, why: Closed) {
+        self.budget.queued_bytes.fetch_sub(queue.bytes, Ordering::Relaxed);
+        *queue = Queue { closed: Some(why), ..Queue::default() };
+    }
+
     /// The next message, once there is one. Losing this future loses no message.
-    pub(crate) async fn next(&self) -> Result<Utf8Bytes, Overflowed> {
+    pub(crate) async fn next(&self) -> Result<Utf8Bytes, Closed> {
         loop {
             {
                 let mut queue = self.queue.lock().expect("no panic while queueing");
-                if queue.overflowed {
-                    return Err(Overflowed);
+                if let Some(closed) = queue.closed {
+                    return Err(closed);
                 }
                 if let Some(message) = queue.messages.pop_front() {
                     self.budget.queued_bytes.fetch_sub(message.len(), Ordering::Relaxed);
@@ -102,12 +120,14 @@ impl Outbox {
         }
     }
 
-    /// Waits until the queue has overflowed.
-    pub(crate) async fn overflowed(&self) -> Overflowed {
-        while !self.queue.lock().expect("no panic while queueing").overflowed {
+    /// Waits until nothing more will come out.
+    pub(crate) async fn closed(&self) -> Closed {
+        loop {
+            if let Some(closed) = self.queue.lock().expect("no panic while queueing").closed {
+                return closed;
+            }
             self.changed.notified().await;
         }
-        Overflowed
     }
 }
 
@@ -152,10 +172,21 @@ mod tests {
             for message in messages {
                 outbox.push((*message).into());
             }
-            outbox.overflowed().await;
-            assert_eq!(outbox.next().await, Err(Overflowed));
+            assert_eq!(outbox.closed().await, Closed::Overflowed);
+            assert_eq!(outbox.next().await, Err(Closed::Overflowed));
             assert_eq!(budget.queued_bytes(), 0);
         }
+    }
+
+    #[tokio::test]
+    async fn what_waits_for_a_replaced_socket_is_thrown_away() {
+        let budget = Budget::new(limits());
+        let outbox = Outbox::new(budget.clone());
+        outbox.push("one".into());
+        outbox.replace();
+        outbox.push("two".into());
+        assert_eq!(outbox.next().await, Err(Closed::Replaced));
+        assert_eq!(budget.queued_bytes(), 0);
     }
 
     #[tokio::test]
@@ -168,7 +199,7 @@ mod tests {
         assert_eq!(modest.next().await.unwrap().as_str(), "four");
         let greedy = Outbox::new(budget.clone());
         greedy.push("fives".into());
-        assert_eq!(greedy.next().await, Err(Overflowed));
+        assert_eq!(greedy.next().await, Err(Closed::Overflowed));
         drop(hogs);
         assert_eq!(budget.queued_bytes(), 0);
     }

@@ -1,5 +1,8 @@
 //! Who is in which room. The only state that peers share, and all of it is gone when they leave.
 //!
+//! An id can be had again by whoever shows the token that came with it. Tokens follow from the id, the
+//! room and a secret of this run, so none is stored, and none is good after a restart.
+//!
 //! This is the one place that would learn about other servers if rooms ever span several: everything
 //! outside goes through [`Rooms::join`] and the [`Membership`] it returns. What is said on a socket, and
 //! when, is in `socket`.
@@ -7,7 +10,9 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use protocol::signaling::{Envelope, MAX_MEMBERS_TOLD, PeerId, RoomId, ServerMessage};
+use protocol::signaling::{
+    Envelope, MAX_MEMBERS_TOLD, PeerId, Resume, ResumeToken, RoomId, ServerMessage,
+};
 use rand::seq::IteratorRandom;
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
@@ -17,17 +22,29 @@ use crate::outbox::Outbox;
 pub(crate) struct Rooms {
     max_rooms: usize,
     max_members: usize,
+    /// What resume tokens are made with.
+    secret: [u8; 32],
     // One lock for all: what happens under it is a look-up and pushing onto queues that never wait.
     rooms: Mutex<HashMap<RoomId, Members>>,
 }
 
 type Members = HashMap<PeerId, Arc<Outbox>>;
 
-/// One peer's stay in a room; dropping it is leaving.
+/// One peer's stay in a room; dropping it is leaving, unless another socket has taken its place.
 pub(crate) struct Membership {
     rooms: Arc<Rooms>,
     room: RoomId,
     peer: PeerId,
+    outbox: Arc<Outbox>,
+}
+
+/// What a newcomer is told.
+pub(crate) struct Entry {
+    pub(crate) membership: Membership,
+    /// A random sample of those who were there before, at most [`MAX_MEMBERS_TOLD`].
+    pub(crate) members: Vec<PeerId>,
+    /// Whether it has the id of an earlier stay.
+    pub(crate) resumed: bool,
 }
 
 /// Why somebody cannot enter.
@@ -43,7 +60,7 @@ pub(crate) struct Undeliverable;
 
 impl Rooms {
     pub(crate) fn new(max_rooms: usize, max_members: usize) -> Arc<Self> {
-        Arc::new(Self { max_rooms, max_members, rooms: Mutex::default() })
+        Arc::new(Self { max_rooms, max_members, secret: rand::random(), rooms: Mutex::default() })
     }
 
     /// How many rooms have somebody in them.
@@ -51,35 +68,60 @@ impl Rooms {
         self.lock().len()
     }
 
-    /// Enters a room, which comes to be if nobody is in it. Returns a random sample of those who were
-    /// there before, at most [`MAX_MEMBERS_TOLD`].
+    /// Enters a room, which comes to be if nobody is in it.
     ///
-    /// If these are all, they are told of the newcomer. In a larger room nobody is told who comes and
-    /// goes: the newcomer's offers introduce it, and what a member hears does not grow with the room.
+    /// If the newcomer is told of all members, they are told of it. In a larger room nobody is told who
+    /// comes and goes: the newcomer's offers introduce it, and what a member hears does not grow with the
+    /// room. If a member comes back before its earlier socket has ended, that ends now, replaced. Nobody
+    /// is told that it left; that it is there is told as of anybody, since signals to it may have been
+    /// lost.
     pub(crate) fn join(
         self: &Arc<Self>,
         room: RoomId,
+        resume: Option<Resume>,
         outbox: Arc<Outbox>,
-    ) -> Result<(Membership, Vec<PeerId>), JoinError> {
+    ) -> Result<Entry, JoinError> {
+        let resumed = resume.filter(|resume| self.is_right(room, *resume)).map(|it| it.peer);
         let mut rooms = self.lock();
         if !rooms.contains_key(&room) && rooms.len() >= self.max_rooms {
             return Err(JoinError::TooManyRooms);
         }
         let members = rooms.entry(room).or_default();
+        let replaced = resumed.and_then(|peer| members.remove(&peer));
         if members.len() >= self.max_members {
             return Err(JoinError::RoomFull);
         }
-        let peer = std::iter::repeat_with(|| PeerId(rand::random()))
-            .find(|peer| !members.contains_key(peer))
-            .expect("a room has fewer members than there are ids");
-        let told = members.iter().sample(&mut rand::rng(), MAX_MEMBERS_TOLD);
+        let peer = resumed.unwrap_or_else(|| {
+            std::iter::repeat_with(|| PeerId(rand::random()))
+                .find(|peer| !members.contains_key(peer))
+                .expect("a room has fewer members than there are ids")
+        });
+        let told = members.keys().copied().sample(&mut rand::rng(), MAX_MEMBERS_TOLD);
+        if let Some(replaced) = replaced {
+            replaced.replace();
+        }
         if members.len() <= MAX_MEMBERS_TOLD {
             let news = encode(&ServerMessage::PeerJoined { peer });
             members.values().for_each(|member| member.push(news.clone()));
         }
-        let told = told.into_iter().map(|(id, _)| *id).collect();
-        members.insert(peer, outbox);
-        Ok((Membership { rooms: self.clone(), room, peer }, told))
+        members.insert(peer, outbox.clone());
+        let membership = Membership { rooms: self.clone(), room, peer, outbox };
+        Ok(Entry { membership, members: told, resumed: resumed.is_some() })
+    }
+
+    /// What proves that this id was given to who shows it.
+    fn token(&self, room: RoomId, peer: PeerId) -> ResumeToken {
+        let mut hasher = blake3::Hasher::new_keyed(&self.secret);
+        hasher.update(&room.0).update(&peer.0.to_be_bytes());
+        let mut token = [0; 16];
+        hasher.finalize_xof().fill(&mut token);
+        ResumeToken(token)
+    }
+
+    fn is_right(&self, room: RoomId, Resume { peer, token }: Resume) -> bool {
+        // All bytes, whatever the first ones are: how long it takes must not tell how many were right.
+        let pairs = self.token(room, peer).0.into_iter().zip(token.0);
+        pairs.fold(0, |differing, (ours, theirs)| differing | (ours ^ theirs)) == 0
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<RoomId, Members>> {
@@ -91,6 +133,11 @@ impl Membership {
     /// The id given for this stay.
     pub(crate) fn peer(&self) -> PeerId {
         self.peer
+    }
+
+    /// What brings this id back.
+    pub(crate) fn token(&self) -> ResumeToken {
+        self.rooms.token(self.room, self.peer)
     }
 
     /// Passes an envelope on to another member of the room.
@@ -106,7 +153,11 @@ impl Membership {
 impl Drop for Membership {
     fn drop(&mut self) {
         let mut rooms = self.rooms.lock();
-        let members = rooms.get_mut(&self.room).expect("a room lives while it has members");
+        let Some(members) = rooms.get_mut(&self.room) else { return };
+        let is_ours = |outbox: &Arc<Outbox>| Arc::ptr_eq(outbox, &self.outbox);
+        if !members.get(&self.peer).is_some_and(is_ours) {
+            return;
+        }
         members.remove(&self.peer);
         if members.is_empty() {
             rooms.remove(&self.room);
@@ -141,12 +192,25 @@ mod tests {
     }
 
     fn join(rooms: &Arc<Rooms>, room: RoomId) -> Result<Member, JoinError> {
+        join_as(rooms, room, None)
+    }
+
+    fn join_as(
+        rooms: &Arc<Rooms>,
+        room: RoomId,
+        resume: Option<Resume>,
+    ) -> Result<Member, JoinError> {
         let outbox = Outbox::new(Budget::new(Limits::default()));
-        let (membership, told) = rooms.join(room, outbox.clone())?;
-        Ok(Member { membership, told, outbox })
+        let Entry { membership, members, resumed } = rooms.join(room, resume, outbox.clone())?;
+        assert_eq!(resumed, resume.is_some_and(|resume| resume.peer == membership.peer()));
+        Ok(Member { membership, told: members, outbox })
     }
 
     impl Member {
+        fn resume(&self) -> Resume {
+            Resume { peer: self.membership.peer(), token: self.membership.token() }
+        }
+
         async fn next(&self) -> ServerMessage {
             serde_json::from_str(&self.outbox.next().await.unwrap()).unwrap()
         }
@@ -178,6 +242,71 @@ mod tests {
         let _joined = a.next().await;
         let from = b.membership.peer();
         assert_eq!(a.next().await, ServerMessage::Signal { from, envelope: envelope.clone() });
+    }
+
+    #[tokio::test]
+    async fn who_shows_its_token_takes_its_place_again_and_nobody_hears_that_it_left() {
+        let rooms = Rooms::new(1, 2);
+        let (a, b) = (join(&rooms, ROOM).unwrap(), join(&rooms, ROOM).unwrap());
+        let (a_id, b_id) = (a.membership.peer(), b.membership.peer());
+        // The room is full, and stays as full as it was.
+        let again = join_as(&rooms, ROOM, Some(b.resume())).unwrap();
+        assert_eq!((again.membership.peer(), again.told.as_slice()), (b_id, &[a_id][..]));
+        assert_eq!(b.outbox.next().await, Err(crate::outbox::Closed::Replaced));
+        // That the earlier socket has ended by now does not end the stay.
+        drop(b);
+        let envelope = Envelope::new(vec![1]).unwrap();
+        a.membership.pass_on(b_id, envelope.clone()).unwrap();
+        let signal = ServerMessage::Signal { from: a_id, envelope: envelope.clone() };
+        assert_eq!(again.next().await, signal);
+        again.membership.pass_on(a_id, envelope.clone()).unwrap();
+        for _came_and_came_back in 0..2 {
+            assert_eq!(a.next().await, ServerMessage::PeerJoined { peer: b_id });
+        }
+        assert_eq!(a.next().await, ServerMessage::Signal { from: b_id, envelope });
+        drop(again);
+        assert_eq!(a.next().await, ServerMessage::PeerLeft { peer: b_id });
+    }
+
+    #[tokio::test]
+    async fn who_left_has_its_id_again_and_others_are_told_as_of_anybody() {
+        let rooms = Rooms::new(1, 2);
+        let (a, b) = (join(&rooms, ROOM).unwrap(), join(&rooms, ROOM).unwrap());
+        let resume = b.resume();
+        drop(b);
+        let again = join_as(&rooms, ROOM, Some(resume)).unwrap();
+        let peer = again.membership.peer();
+        assert_eq!(peer, resume.peer);
+        assert_eq!(a.next().await, ServerMessage::PeerJoined { peer });
+        assert_eq!(a.next().await, ServerMessage::PeerLeft { peer });
+        assert_eq!(a.next().await, ServerMessage::PeerJoined { peer });
+        // Alone in the room, too.
+        let resume = again.resume();
+        drop((a, again));
+        assert_eq!(join_as(&rooms, ROOM, Some(resume)).unwrap().membership.peer(), peer);
+    }
+
+    #[test]
+    fn a_token_is_good_for_one_id_in_one_room_of_one_run() {
+        let rooms = Rooms::new(2, 9);
+        let (a, b) = (join(&rooms, ROOM).unwrap(), join(&rooms, ROOM).unwrap());
+        let (peer, token) = (a.membership.peer(), a.membership.token());
+        let mut nearly = token;
+        nearly.0[15] ^= 1;
+        let anew = Rooms::new(1, 9);
+        for (rooms, room, token) in [
+            (&rooms, ROOM, nearly),
+            (&rooms, ROOM, b.membership.token()),
+            (&rooms, RoomId([8; 16]), token),
+            (&anew, ROOM, token),
+        ] {
+            let outbox = Outbox::new(Budget::new(Limits::default()));
+            let entry = rooms.join(room, Some(Resume { peer, token }), outbox).unwrap();
+            assert_ne!(entry.membership.peer(), peer);
+            assert!(!entry.resumed);
+        }
+        assert_eq!(rooms.count(), 1, "nobody is left in the other");
+        assert_eq!(join_as(&rooms, ROOM, Some(a.resume())).unwrap().membership.peer(), peer);
     }
 
     #[test]

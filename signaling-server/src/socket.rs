@@ -8,8 +8,7 @@ use std::net::IpAddr;
 
 use futures_util::{SinkExt, StreamExt};
 use protocol::signaling::{
-    ClientMessage, ErrorCode, MAX_CLIENT_MESSAGE_BYTES, ResumeToken, SIGNALING_VERSION,
-    ServerMessage,
+    ClientMessage, ErrorCode, MAX_CLIENT_MESSAGE_BYTES, SIGNALING_VERSION, ServerMessage,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -20,9 +19,9 @@ use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Message, WebSocketCon
 use tokio_tungstenite::tungstenite::{Bytes, Error as WsError};
 
 use crate::options::MAX_ENVELOPE_TEXT;
-use crate::outbox::Outbox;
+use crate::outbox::{Closed, Outbox};
 use crate::rate::Allowance;
-use crate::rooms::{JoinError, Membership, Undeliverable, encode};
+use crate::rooms::{Entry, JoinError, Membership, Undeliverable, encode};
 use crate::server::Shared;
 
 /// The stream of an upgraded connection.
@@ -37,6 +36,8 @@ pub(crate) enum End {
     Lost,
     /// Nothing came from the client for a whole ping interval, not even the answer to a ping.
     Silent,
+    /// The same client came back on another socket.
+    Replaced,
     /// We do not go on, and say so; the text fits after "the server refused: ".
     Refused(ErrorCode, &'static str),
 }
@@ -70,24 +71,30 @@ async fn serve(shared: &Shared, socket: &mut Socket) -> Result<std::convert::Inf
             first.map_err(|_| End::Refused(ErrorCode::BadMessage, "no join in time"))??
         }
     };
-    let ClientMessage::Join { version, room, .. } = first else {
+    let ClientMessage::Join { version, room, resume } = first else {
         return Err(End::Refused(ErrorCode::BadMessage, "the first message must be join"));
     };
     if version != SIGNALING_VERSION {
         let text = "it speaks another version; reload the page or update the program";
         return Err(End::Refused(ErrorCode::UnsupportedVersion, text));
     }
-    let (membership, members) = shared.rooms.join(room, outbox.clone()).map_err(|e| match e {
+    let entry = shared.rooms.join(room, resume, outbox.clone()).map_err(|e| match e {
         JoinError::RoomFull => End::Refused(ErrorCode::RoomFull, "the room is full"),
         JoinError::TooManyRooms => End::Refused(ErrorCode::Busy, "no more rooms; try again later"),
     })?;
+    let Entry { membership, members, resumed } = entry;
     shared.metrics.joins.increment();
-    tracing::debug!(peer = %membership.peer(), members = members.len(), "joined");
+    if resumed {
+        shared.metrics.resumes.increment();
+    }
+    tracing::debug!(peer = %membership.peer(), members = members.len(), resumed, "joined");
 
-    let ice_servers = shared.options.ice_servers.mint();
-    // Of no use yet: whoever comes back gets another id.
-    let token = ResumeToken(rand::random());
-    let joined = ServerMessage::Joined { peer: membership.peer(), members, ice_servers, token };
+    let joined = ServerMessage::Joined {
+        peer: membership.peer(),
+        members,
+        ice_servers: shared.options.ice_servers.mint(),
+        token: membership.token(),
+    };
     send(shared, socket, &outbox, Message::Text(encode(&joined))).await?;
     converse(shared, socket, &outbox, &mut allowance, &membership).await
 }
@@ -109,8 +116,7 @@ async fn converse(
         tokio::select! {
             () = shared.stopping() => return Err(SHUTTING_DOWN),
             message = outbox.next() => {
-                let message = message.map_err(|_| TOO_SLOW)?;
-                send(shared, socket, outbox, Message::Text(message)).await?;
+                send(shared, socket, outbox, Message::Text(message?)).await?;
             }
             frame = socket.next() => {
                 heard = true;
@@ -218,7 +224,7 @@ async fn send(
             Ok(sent) => sent.map_err(|_| End::Lost),
             Err(_) => Err(TOO_SLOW),
         },
-        _ = outbox.overflowed() => Err(TOO_SLOW),
+        closed = outbox.closed() => Err(closed.into()),
         () = shared.stopping() => Err(SHUTTING_DOWN),
     }
 }
@@ -258,12 +264,22 @@ const TOO_SLOW: End = End::Refused(ErrorCode::TooSlow, "the connection is too sl
 const TOO_LARGE: End = End::Refused(ErrorCode::TooLarge, "a message was too large");
 const BAD_MESSAGE: End = End::Refused(ErrorCode::BadMessage, "a message made no sense to it");
 
+impl From<Closed> for End {
+    fn from(closed: Closed) -> Self {
+        match closed {
+            Closed::Overflowed => TOO_SLOW,
+            Closed::Replaced => Self::Replaced,
+        }
+    }
+}
+
 impl End {
     /// All that [`Self::label`] can be.
-    pub(crate) const LABELS: [&'static str; 11] = [
+    pub(crate) const LABELS: [&'static str; 12] = [
         "left",
         "lost",
         "silent",
+        "replaced",
         "unsupported-version",
         "bad-message",
         "too-large",
@@ -280,6 +296,7 @@ impl End {
             Self::Left => "left",
             Self::Lost => "lost",
             Self::Silent => "silent",
+            Self::Replaced => "replaced",
             Self::Refused(code, _) => match code {
                 ErrorCode::UnsupportedVersion => "unsupported-version",
                 ErrorCode::BadMessage | ErrorCode::Other => "bad-message",
@@ -296,7 +313,7 @@ impl End {
     /// The nearest of the registered close codes (RFC 6455, section 7.4, and its registry).
     fn close_code(&self) -> CloseCode {
         match self {
-            Self::Left | Self::Lost => CloseCode::Normal,
+            Self::Left | Self::Lost | Self::Replaced => CloseCode::Normal,
             Self::Silent => CloseCode::Policy,
             Self::Refused(code, _) => match code {
                 ErrorCode::ShuttingDown => CloseCode::Restart,

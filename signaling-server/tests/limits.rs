@@ -68,9 +68,8 @@ async fn who_does_not_join_in_time_is_dropped() {
 async fn another_version_is_refused() {
     let server = TestServer::start(Options::default());
     let mut client = server.connect().await;
-    client
-        .send(&ClientMessage::Join { version: SIGNALING_VERSION + 1, room: ROOM, resume: None })
-        .await;
+    let version = SIGNALING_VERSION + 1;
+    client.send(&ClientMessage::Join { version, room: ROOM, resume: None }).await;
     assert_eq!(client.refusal().await.0, ErrorCode::UnsupportedVersion);
 }
 

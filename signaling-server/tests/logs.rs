@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use common::{Client, TestServer};
-use protocol::signaling::{Envelope, ErrorCode, PeerId, RoomId, ServerMessage};
+use protocol::signaling::{Envelope, ErrorCode, PeerId, ResumeToken, RoomId, ServerMessage};
 use signaling_server::{IceServers, Options};
 use tracing::level_filters::LevelFilter;
 
@@ -28,8 +28,9 @@ impl Write for Captured {
 const ROOM: RoomId = RoomId(*b"canary of a room");
 const ENVELOPE: &[u8] = b"canary of an envelope: candidate, file name";
 
-/// Everything that can happen, on one thread, with its log. Returns the log and the peers' ids.
-async fn log_of_a_busy_hour(level: LevelFilter) -> (String, Vec<PeerId>) {
+/// Everything that can happen, on one thread, with its log. Returns the log, the peers' ids, and what
+/// brings one of them back.
+async fn log_of_a_busy_hour(level: LevelFilter) -> (String, Vec<PeerId>, ResumeToken) {
     let captured = Captured::default();
     let writer = captured.clone();
     let log = tracing_subscriber::fmt()
@@ -46,8 +47,10 @@ async fn log_of_a_busy_hour(level: LevelFilter) -> (String, Vec<PeerId>) {
         TestServer::start(Options { ice_servers, trust_forwarded_for: true, ..Options::default() });
     let from = "X-Forwarded-For: 203.0.113.77";
     let mut alice = Client::connect(server.address, from).await.join(ROOM).await;
-    let mut bob = Client::connect(server.address, from).await.join(ROOM).await;
+    let bob = Client::connect(server.address, from).await.join(ROOM).await;
     assert_eq!(alice.next().await, ServerMessage::PeerJoined { peer: bob.peer });
+    let resume = bob.resume();
+    let mut bob = Client::connect(server.address, from).await.join_as(ROOM, Some(resume)).await;
     let peers = vec![alice.peer, bob.peer];
     bob.signal(alice.peer, ENVELOPE).await;
     assert!(matches!(alice.next().await, ServerMessage::Signal { .. }));
@@ -61,23 +64,23 @@ async fn log_of_a_busy_hour(level: LevelFilter) -> (String, Vec<PeerId>) {
 
     drop(guard);
     let log = captured.0.lock().unwrap().clone();
-    (String::from_utf8(log).unwrap(), peers)
+    (String::from_utf8(log).unwrap(), peers, resume.token)
 }
 
 #[tokio::test]
 async fn no_level_logs_rooms_envelopes_or_secrets() {
-    let (log, peers) = log_of_a_busy_hour(LevelFilter::TRACE).await;
+    let (log, peers, token) = log_of_a_busy_hour(LevelFilter::TRACE).await;
     // The log is really that of what happened.
     assert!(log.contains("TRACE") && log.contains(&peers[0].to_string()), "{log}");
     let envelope = Envelope::new(ENVELOPE.to_vec()).unwrap().to_string();
-    for canary in ["canary", &ROOM.to_string(), &envelope, "turn.example"] {
+    for canary in ["canary", &ROOM.to_string(), &envelope, &token.to_string(), "turn.example"] {
         assert!(!log.contains(canary), "{canary} in\n{log}");
     }
 }
 
 #[tokio::test]
 async fn the_usual_level_logs_no_peers_or_addresses_either() {
-    let (log, peers) = log_of_a_busy_hour(LevelFilter::INFO).await;
+    let (log, peers, _) = log_of_a_busy_hour(LevelFilter::INFO).await;
     assert!(log.contains("INFO") && log.contains("shutting down"), "{log}");
     for peer in peers {
         assert!(!log.contains(&peer.to_string()), "{log}");

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use common::{Client, ROOM, TestServer};
 use protocol::signaling::{
-    ClientMessage, Envelope, MAX_ENVELOPE_BYTES, MAX_MEMBERS_TOLD, PeerId, RoomId, ServerMessage,
+    ClientMessage, Envelope, MAX_ENVELOPE_BYTES, MAX_MEMBERS_TOLD, PeerId, Resume, ResumeToken,
+    RoomId, ServerMessage,
 };
 use signaling_server::{IceServers, Limits, Options};
 
@@ -45,6 +46,49 @@ async fn a_broken_connection_is_a_departure() {
     assert_eq!(alice.next().await, ServerMessage::PeerJoined { peer: bob_id });
     drop(bob);
     assert_eq!(alice.next().await, ServerMessage::PeerLeft { peer: bob_id });
+}
+
+/// As after a change of network: the server has not noticed yet that the old connection is dead.
+#[tokio::test]
+async fn who_comes_back_with_its_token_is_who_it_was_and_nobody_sees_it_leave() {
+    let server = TestServer::start(Options::default());
+    let mut alice = server.join(ROOM).await;
+    let mut bob = server.join(ROOM).await;
+    assert_eq!(alice.next().await, ServerMessage::PeerJoined { peer: bob.peer });
+
+    let mut again = server.connect().await.join_as(ROOM, Some(bob.resume())).await;
+    assert_eq!((again.peer, again.members.as_slice()), (bob.peer, &[alice.peer][..]));
+    assert_eq!(bob.client.closing().await.unwrap().reason.as_str(), "replaced");
+    server.metric_reaches("shoal_sockets_ended_total{reason=\"replaced\"}", 1).await;
+    assert_eq!(server.metric("shoal_resumes_total").await, 1);
+
+    alice.signal(bob.peer, b"still there").await;
+    assert!(matches!(again.next().await, ServerMessage::Signal { from, .. } if from == alice.peer));
+    again.signal(alice.peer, b"here").await;
+    // All that she hears.
+    assert_eq!(alice.next().await, ServerMessage::PeerJoined { peer: bob.peer });
+    assert!(matches!(alice.next().await, ServerMessage::Signal { from, .. } if from == bob.peer));
+    again.client.send(&ClientMessage::Leave).await;
+    assert_eq!(alice.next().await, ServerMessage::PeerLeft { peer: bob.peer });
+}
+
+#[tokio::test]
+async fn who_claims_an_id_without_its_token_gets_another_and_disturbs_nobody() {
+    let server = TestServer::start(Options::default());
+    let alice = server.join(ROOM).await;
+    let mut bob = server.join(ROOM).await;
+    let elsewhere = server.join(RoomId([2; 16])).await;
+    for token in [alice.token, elsewhere.token, ResumeToken([0; 16])] {
+        let claim = Resume { peer: bob.peer, token };
+        let mallory = server.connect().await.join_as(ROOM, Some(claim)).await;
+        assert_ne!(mallory.peer, bob.peer);
+        assert_eq!(bob.next().await, ServerMessage::PeerJoined { peer: mallory.peer });
+        drop(mallory);
+        assert!(matches!(bob.next().await, ServerMessage::PeerLeft { .. }));
+    }
+    let foreign = server.connect().await.join_as(RoomId([2; 16]), Some(bob.resume())).await;
+    assert_ne!(foreign.peer, bob.peer);
+    assert_eq!(server.metric("shoal_resumes_total").await, 0);
 }
 
 #[tokio::test]

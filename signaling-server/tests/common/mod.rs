@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
 use protocol::signaling::{
-    ClientMessage, Envelope, ErrorCode, IceServer, PeerId, RoomId, SIGNALING_VERSION, ServerMessage,
+    ClientMessage, Envelope, ErrorCode, IceServer, PeerId, Resume, ResumeToken, RoomId,
+    SIGNALING_VERSION, ServerMessage,
 };
 use signaling_server::{Options, Server};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -153,11 +154,15 @@ impl Client {
         self.socket.send(Message::Text(text.into())).await.unwrap();
     }
 
-    pub(crate) async fn join(mut self, room: RoomId) -> Member {
-        self.send(&ClientMessage::Join { version: SIGNALING_VERSION, room, resume: None }).await;
+    pub(crate) async fn join(self, room: RoomId) -> Member {
+        self.join_as(room, None).await
+    }
+
+    pub(crate) async fn join_as(mut self, room: RoomId, resume: Option<Resume>) -> Member {
+        self.send(&ClientMessage::Join { version: SIGNALING_VERSION, room, resume }).await;
         match self.next().await {
-            ServerMessage::Joined { peer, members, ice_servers, .. } => {
-                Member { client: self, peer, members, ice_servers }
+            ServerMessage::Joined { peer, members, ice_servers, token } => {
+                Member { client: self, peer, members, ice_servers, token }
             }
             other => panic!("could not join: {other:?}"),
         }
@@ -215,11 +220,17 @@ pub(crate) struct Member {
     pub(crate) peer: PeerId,
     pub(crate) members: Vec<PeerId>,
     pub(crate) ice_servers: Vec<IceServer>,
+    pub(crate) token: ResumeToken,
 }
 
 impl Member {
     pub(crate) async fn next(&mut self) -> ServerMessage {
         self.client.next().await
+    }
+
+    /// What brings its id back.
+    pub(crate) fn resume(&self) -> Resume {
+        Resume { peer: self.peer, token: self.token }
     }
 
     pub(crate) async fn signal(&mut self, to: PeerId, envelope: &[u8]) {
