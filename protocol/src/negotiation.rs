@@ -2,7 +2,9 @@
 //!
 //! There is no glare by construction: the newcomer offers, and whoever offered first restarts ICE and
 //! tries again. `disconnected` is transient. A connection is given up when it did not come about in
-//! time, or when it was lost and restarts have not brought it back in time.
+//! time, or when it was lost and restarts have not brought it back in time. Long before that a new one is
+//! made in its place, if signals come through: after a long outage it is sooner there than what was lost
+//! goes on, since whoever sends on that has backed off, and some implementations close it.
 //!
 //! Within an epoch (one attempt to connect two peers) signals count up; a signal that does not is a
 //! replay and is dropped. What opens a new epoch is decided in `swarm`.
@@ -15,10 +17,14 @@ use crate::time::{Duration, Instant};
 /// How long a connection may take to come about. Browsers give up on ICE after 15 to 30 s.
 pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long `disconnected` may last before ICE is restarted: short outages heal by themselves.
-const GRACE: Duration = Duration::from_secs(3);
+const GRACE: Duration = Duration::from_secs(2);
 /// How long after a restart the next one is made, if the first brought nothing.
-const RESTART_INTERVAL: Duration = Duration::from_secs(10);
-/// How long a lost connection is kept, so that an ICE restart can revive it.
+const RESTART_INTERVAL: Duration = Duration::from_secs(3);
+/// A connection that was lost for longer is replaced rather than revived. By now some 15 s have passed
+/// since it carried anything, and SCTP doubles its wait with every retransmission, up to a minute
+/// (RFC 9260, section 6.3.3).
+const REVIVABLE: Duration = Duration::from_secs(8);
+/// How long a lost connection is kept, in case that nothing can take its place.
 const REVIVE_TIMEOUT: Duration = Duration::from_secs(75);
 /// Candidates that may arrive before the description they belong to.
 const MAX_EARLY_CANDIDATES: usize = 64;
@@ -49,6 +55,8 @@ enum Phase {
 pub(crate) enum Overdue {
     /// Make an offer that restarts ICE.
     RestartIce,
+    /// Make a new connection in its place, if that is possible.
+    Replace,
     /// Close it: it never came about.
     Unreachable,
     /// Close it: it was lost and did not come back.
@@ -56,7 +64,14 @@ pub(crate) enum Overdue {
 }
 
 impl Negotiation {
-    pub(crate) fn new(now: Instant, connection: ConnectionId, role: Role, epoch: u64) -> Self {
+    /// One that is given up if it has not come about after `patience`.
+    pub(crate) fn new(
+        now: Instant,
+        connection: ConnectionId,
+        role: Role,
+        epoch: u64,
+        patience: Duration,
+    ) -> Self {
         Self {
             connection,
             role,
@@ -65,7 +80,7 @@ impl Negotiation {
             seen_below: 0,
             described: false,
             early: Vec::new(),
-            phase: Phase::Connecting { since: now, give_up: now + CONNECT_TIMEOUT },
+            phase: Phase::Connecting { since: now, give_up: now + patience },
         }
     }
 
@@ -89,6 +104,11 @@ impl Negotiation {
     /// Whether it is confirmed and, as far as is known, working.
     pub(crate) fn is_up(&self) -> bool {
         self.phase == Phase::Up
+    }
+
+    /// Whether it was lost so long ago that it should be replaced.
+    pub(crate) fn is_stale(&self, now: Instant) -> bool {
+        matches!(self.phase, Phase::Lost { since, .. } if since + REVIVABLE <= now)
     }
 
     /// The number for the next signal of ours.
@@ -151,7 +171,7 @@ impl Negotiation {
     }
 
     /// The channels are open, and the other side has proven who it is. Until then the connection has
-    /// only as long as [`CONNECT_TIMEOUT`] allows.
+    /// only as long as it was given.
     pub(crate) fn handle_confirmed(&mut self) {
         self.phase = Phase::Up;
     }
@@ -191,9 +211,10 @@ impl Negotiation {
         match &mut self.phase {
             Phase::Connecting { give_up, .. } if *give_up <= now => Some(Overdue::Unreachable),
             Phase::Lost { give_up, .. } if *give_up <= now => Some(Overdue::Lost),
-            Phase::Lost { restart: Some(at), .. } if *at <= now => {
+            Phase::Lost { since, restart: Some(at), .. } if *at <= now => {
                 *at = now + RESTART_INTERVAL;
-                Some(Overdue::RestartIce)
+                let stale = *since + REVIVABLE <= now;
+                Some(if stale { Overdue::Replace } else { Overdue::RestartIce })
             }
             _ => None,
         }
@@ -221,8 +242,12 @@ mod tests {
         Instant::from_micros(seconds * 1_000_000)
     }
 
+    fn negotiation(role: Role) -> Negotiation {
+        Negotiation::new(at(0), ConnectionId(0), role, 1, CONNECT_TIMEOUT)
+    }
+
     fn open(role: Role) -> Negotiation {
-        let mut negotiation = Negotiation::new(at(0), ConnectionId(0), role, 1);
+        let mut negotiation = negotiation(role);
         negotiation.handle_confirmed();
         negotiation
     }
@@ -231,43 +256,56 @@ mod tests {
     fn a_short_outage_heals_without_a_restart() {
         let mut n = open(Role::Offerer);
         n.handle_state(at(10), ConnectionState::Disconnected);
-        assert_eq!(n.handle_timeout(at(12)), None);
-        n.handle_state(at(12), ConnectionState::Connected);
+        assert_eq!(n.handle_timeout(at(11)), None);
+        n.handle_state(at(11), ConnectionState::Connected);
         assert_eq!(n.poll_timeout(), None);
     }
 
     #[test]
-    fn the_offerer_restarts_ice_until_it_gives_up_and_the_answerer_waits() {
+    fn the_offerer_restarts_ice_and_then_replaces_what_was_lost_while_the_answerer_waits() {
         let mut offerer = open(Role::Offerer);
         let mut answerer = open(Role::Answerer);
-        let mut restarts = 0;
         for n in [&mut offerer, &mut answerer] {
             n.handle_state(at(10), ConnectionState::Disconnected);
         }
-        let lost = loop {
-            match offerer.handle_timeout(offerer.poll_timeout().unwrap()) {
-                Some(Overdue::RestartIce) => restarts += 1,
-                other => break other,
-            }
-        };
-        assert_eq!((restarts, lost), (8, Some(Overdue::Lost)));
+        let wanted: Vec<Overdue> =
+            std::iter::from_fn(|| offerer.handle_timeout(offerer.poll_timeout()?))
+                .take_while(|wanted| *wanted != Overdue::Lost)
+                .collect();
+        // At 12, 15, 18, then every three seconds.
+        let restarts = wanted.iter().take_while(|wanted| **wanted == Overdue::RestartIce).count();
+        assert_eq!((restarts, wanted.len()), (2, 25));
+        assert!(wanted[restarts..].iter().all(|wanted| *wanted == Overdue::Replace));
         assert_eq!(answerer.poll_timeout(), Some(at(85)));
         assert_eq!(answerer.handle_timeout(at(85)), Some(Overdue::Lost));
     }
 
     #[test]
+    fn when_signals_come_through_again_what_was_lost_is_tried_at_once() {
+        let mut n = open(Role::Offerer);
+        n.handle_state(at(10), ConnectionState::Disconnected);
+        assert_eq!(n.handle_timeout(at(12)), Some(Overdue::RestartIce));
+        n.handle_way(at(13));
+        assert_eq!(n.handle_timeout(at(13)), Some(Overdue::RestartIce));
+        assert!(!n.is_stale(at(13)));
+        n.handle_way(at(20));
+        assert!(n.is_stale(at(20)));
+        assert_eq!(n.handle_timeout(at(20)), Some(Overdue::Replace));
+    }
+
+    #[test]
     fn failing_before_it_was_ever_up_gives_up_at_once() {
-        let mut n = Negotiation::new(at(0), ConnectionId(0), Role::Offerer, 1);
+        let mut n = negotiation(Role::Offerer);
         n.handle_state(at(5), ConnectionState::Failed);
         assert_eq!(n.handle_timeout(at(5)), Some(Overdue::Unreachable));
-        let mut n = Negotiation::new(at(0), ConnectionId(0), Role::Answerer, 1);
+        let mut n = negotiation(Role::Answerer);
         assert_eq!(n.handle_timeout(at(29)), None);
         assert_eq!(n.handle_timeout(at(30)), Some(Overdue::Unreachable));
     }
 
     #[test]
     fn candidates_wait_for_the_description() {
-        let mut n = Negotiation::new(at(0), ConnectionId(0), Role::Answerer, 1);
+        let mut n = negotiation(Role::Answerer);
         assert_eq!(n.handle_signal(Signal::Candidate(None)), []);
         let wrong = Signal::Description(Description::Answer(String::new()));
         assert_eq!(n.handle_signal(wrong), []);
@@ -284,7 +322,7 @@ mod tests {
 
     #[test]
     fn replayed_signals_are_stale() {
-        let mut n = Negotiation::new(at(0), ConnectionId(0), Role::Answerer, 1);
+        let mut n = negotiation(Role::Answerer);
         assert!(n.is_fresh(0));
         assert!(!n.is_fresh(0));
         assert!(n.is_fresh(5));

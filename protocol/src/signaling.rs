@@ -47,6 +47,9 @@ pub enum ClientMessage {
         /// What only the addressee can open.
         envelope: Envelope,
     },
+    /// Are you there? A page cannot send a WebSocket's own ping, and a connection whose path is gone looks
+    /// like a silent one.
+    Ping,
     /// Leave the room. Closing the WebSocket says the same.
     Leave,
 }
@@ -86,6 +89,8 @@ pub enum ServerMessage {
         /// What only we can open.
         envelope: Envelope,
     },
+    /// The answer to [`ClientMessage::Ping`].
+    Pong,
     /// An envelope could not be passed on because its addressee is not in the room.
     Undeliverable {
         /// The addressee.

@@ -158,6 +158,10 @@ fn obey(
             }
             Ok(())
         }
+        ClientMessage::Ping => {
+            outbox.push(encode(&ServerMessage::Pong));
+            Ok(())
+        }
         ClientMessage::Leave => Err(End::Left),
         ClientMessage::Join { .. } => {
             Err(End::Refused(ErrorCode::BadMessage, "it is in a room already"))

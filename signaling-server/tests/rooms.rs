@@ -26,6 +26,8 @@ async fn members_meet_exchange_envelopes_and_part() {
         let envelope = Envelope::new(envelope.to_vec()).unwrap();
         assert_eq!(alice.next().await, ServerMessage::Signal { from: bob.peer, envelope });
     }
+    alice.client.send(&ClientMessage::Ping).await;
+    assert_eq!(alice.next().await, ServerMessage::Pong);
     alice.signal(bob.peer, b"answer").await;
     let envelope = Envelope::new(b"answer".to_vec()).unwrap();
     assert_eq!(bob.next().await, ServerMessage::Signal { from: alice.peer, envelope });

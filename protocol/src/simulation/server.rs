@@ -1,11 +1,11 @@
 //! The signaling server: introduces peers, passes envelopes, and can go away.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Happening, World};
 use crate::io::*;
 use crate::signaling::{ClientMessage, MAX_MEMBERS_TOLD, PeerId, ResumeToken, ServerMessage};
-use crate::time::Duration;
+use crate::time::{Duration, Instant};
 
 pub(super) struct Server {
     up: bool,
@@ -14,11 +14,22 @@ pub(super) struct Server {
     next_id: u64,
     /// With their sockets.
     members: BTreeMap<PeerId, (usize, u32)>,
+    /// Peers between whom and the server nothing passes.
+    blocked: BTreeSet<usize>,
+    /// Since when they have been opening a connection nevertheless.
+    opening: BTreeMap<usize, Instant>,
 }
 
 impl Server {
     pub(super) fn new() -> Self {
-        Self { up: true, run: 0, next_id: 1, members: BTreeMap::new() }
+        Self {
+            up: true,
+            run: 0,
+            next_id: 1,
+            members: BTreeMap::new(),
+            blocked: BTreeSet::new(),
+            opening: BTreeMap::new(),
+        }
     }
 
     /// What brings an id back while this run lasts.
@@ -53,6 +64,22 @@ impl World {
         }
     }
 
+    /// From now on nothing passes between a peer and the server, and neither notices; or again.
+    pub fn block_server(&mut self, peer: usize, blocked: bool) {
+        if blocked {
+            self.server.blocked.insert(peer);
+            return;
+        }
+        self.server.blocked.remove(&peer);
+        // Systems repeat what opens a connection after one, three, seven seconds, and so on.
+        if let Some(since) = self.server.opening.remove(&peer) {
+            let mut repeats = (1..8).map(|n| since + Duration::from_secs((1 << n) - 1));
+            let next = repeats.find(|&at| at >= self.now).unwrap_or(self.now);
+            let socket = self.peers[peer].socket;
+            self.at(next, Happening::Signaling(peer, socket, SignalingEvent::Opened));
+        }
+    }
+
     fn lose_server(&mut self, peer: usize, socket: u32) {
         let closed =
             SignalingEvent::Closed { cause: LostCause::Server, reason: "server gone".into() };
@@ -70,8 +97,18 @@ impl World {
 
     pub(super) fn signal(&mut self, index: usize, request: SignalingRequest) {
         let up = self.server.up;
+        let blocked = self.server.blocked.contains(&index);
         let mut socket = self.peers[index].socket;
         match request {
+            SignalingRequest::Open if blocked => {
+                self.peers[index].socket += 1;
+                self.server.opening.insert(index, self.now);
+            }
+            SignalingRequest::Close if blocked => {
+                self.peers[index].socket += 1;
+                self.server.opening.remove(&index);
+            }
+            SignalingRequest::Send(_) if blocked => {}
             SignalingRequest::Open => {
                 socket += 1;
                 self.peers[index].socket = socket;
@@ -105,9 +142,8 @@ impl World {
                 let held = resume.filter(|resume| resume.token == self.server.token(resume.peer));
                 let peer = held.map_or(PeerId(self.server.next_id), |resume| resume.peer);
                 self.server.next_id += u64::from(held.is_none());
-                if self.server.members.remove(&peer).is_none() {
-                    self.tell_members(&ServerMessage::PeerJoined { peer });
-                }
+                self.server.members.remove(&peer);
+                self.tell_members(&ServerMessage::PeerJoined { peer });
                 let members = self.sample();
                 self.server.members.insert(peer, (index, socket));
                 self.peers[index].server_id = Some(peer);
@@ -125,6 +161,10 @@ impl World {
                 } else {
                     self.tell_member(from, ServerMessage::Undeliverable { to });
                 }
+            }
+            ClientMessage::Ping => {
+                let Some(peer) = self.peers[index].server_id else { return };
+                self.tell_member(peer, ServerMessage::Pong);
             }
             ClientMessage::Leave => {}
         }
@@ -155,6 +195,9 @@ impl World {
             return;
         }
         let Some(&(peer, socket)) = self.server.members.get(&to) else { return };
+        if self.server.blocked.contains(&peer) {
+            return;
+        }
         let mut after = self.net.latency;
         if let ServerMessage::Signal { .. } = message {
             let delay = self.net.signal_delay.as_micros() as u32;

@@ -110,6 +110,8 @@ pub struct Swarm {
     server: Server,
     /// Why the server is not there, while that is so.
     server_lost: Option<server::Lost>,
+    /// When it was asked whether it is there; it has said nothing since.
+    server_asked: Option<Instant>,
     peer_id: Option<PeerId>,
     /// What brings our id back when the connection to the server broke.
     resume_token: Option<ResumeToken>,
@@ -186,6 +188,7 @@ impl Swarm {
             unix_ms_at_start: unix_ms,
             server: Server::Idle,
             server_lost: None,
+            server_asked: None,
             peer_id: None,
             resume_token: None,
             ice_servers: Vec::new(),

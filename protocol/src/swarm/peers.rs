@@ -23,7 +23,7 @@ use crate::io::{
 };
 use crate::manifest::ShareId;
 use crate::message::{INITIAL_CREDIT_BYTES, PEER_VERSION, PeerMessage, RequestId};
-use crate::negotiation::{Negotiation, Overdue};
+use crate::negotiation::{CONNECT_TIMEOUT, Negotiation, Overdue};
 use crate::policy::PathPolicy;
 use crate::rate::TokenBucket;
 use crate::scheduler::{SILENCE, Window};
@@ -32,6 +32,14 @@ use crate::time::{Duration, Instant};
 
 /// A member that the server does not know (any more) is tried so often by way of neighbours.
 const MAX_ATTEMPTS_UNSEEN: u32 = 8;
+/// The first attempts to connect to whom we were connected to may take this long; the time doubles with
+/// every so many attempts, so often.
+const RECONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+const RECONNECT_DOUBLING: u32 = 4;
+const MAX_RECONNECT_DOUBLINGS: u32 = 3;
+/// A connection that came back, and on which nothing comes of what was asked for so long, is replaced: its
+/// sender waits before it repeats what was lost, twice as long each time.
+const MUTE_AFTER_REVIVAL: Duration = Duration::from_secs(2);
 /// A peer that lets control messages pile up this far is as good as gone.
 const MAX_CONTROL_QUEUE_BYTES: usize = 8 << 20;
 
@@ -51,6 +59,8 @@ pub(super) struct Member {
     pub(super) extra: Extra,
     /// Attempts since it was last connected.
     attempts: u32,
+    /// Whether it ever was.
+    was_connected: bool,
     /// When to connect to it unless it connects to us before; `None` if never.
     pub(super) dial_at: Option<Instant>,
     /// Whether we were introduced to it as somebody who may have what we lack.
@@ -103,6 +113,8 @@ pub(super) struct Lane {
     pub(super) asked: BTreeMap<RequestId, Asked>,
     /// When a block came last, or when something was asked after nothing was outstanding.
     pub(super) heard: Instant,
+    /// When it came back after it was lost.
+    revived: Option<Instant>,
     /// It did not answer in time; it is asked for one piece at a time until it does.
     pub(super) silent: bool,
     /// How long it may send nothing of what it was asked for.
@@ -132,6 +144,12 @@ impl Lane {
         self.negotiation.epoch()
     }
 
+    /// When to replace it because nothing came since it was revived.
+    fn mute_at(&self) -> Option<Instant> {
+        let revived = self.revived.filter(|&at| self.heard <= at && !self.asked.is_empty())?;
+        Some(revived + MUTE_AFTER_REVIVAL)
+    }
+
     /// Whether something was asked on it, by us or by them, that has not come.
     pub(super) fn is_in_use(&self) -> bool {
         !self.asked.is_empty() || !self.serving.is_empty()
@@ -148,6 +166,7 @@ impl Member {
             lane: None,
             extra: Extra::new(now),
             attempts: 0,
+            was_connected: false,
             dial_at: Some(dial_at),
             sought: false,
             shares: BTreeMap::new(),
@@ -158,6 +177,17 @@ impl Member {
             upload: TokenBucket::new(Instant::ZERO, None),
             download: TokenBucket::new(Instant::ZERO, None),
         }
+    }
+}
+
+impl Member {
+    /// How long to try to connect to it anew, if it was connected until lately. Short attempts that come
+    /// often are soon there when a path is back; attempts that were in vain make for longer ones, since
+    /// connecting may take its time.
+    fn reconnect_timeout(&self) -> Option<Duration> {
+        let doublings = self.attempts / RECONNECT_DOUBLING;
+        let is_late = !self.was_connected || doublings > MAX_RECONNECT_DOUBLINGS;
+        (!is_late).then(|| RECONNECT_TIMEOUT.saturating_mul(1 << doublings))
     }
 }
 
@@ -212,11 +242,14 @@ impl Swarm {
         let connection = ConnectionId(self.next_connection);
         self.next_connection += 1;
         let relay_only = self.policy.path == PathPolicy::RelayOnly;
+        // Whoever answers has as long as the other side takes.
+        let reconnect = self.members.get(&peer).filter(|_| role == Role::Offerer);
+        let patience = reconnect.and_then(Member::reconnect_timeout).unwrap_or(CONNECT_TIMEOUT);
         let lane = Lane {
             peer,
             is_extra: false,
             us,
-            negotiation: Negotiation::new(self.now, connection, role, epoch),
+            negotiation: Negotiation::new(self.now, connection, role, epoch, patience),
             opened: None,
             confirmed: false,
             path: None,
@@ -230,6 +263,7 @@ impl Swarm {
             window: Window::new(),
             asked: BTreeMap::new(),
             heard: self.now,
+            revived: None,
             silent: false,
             patience: SILENCE,
             cancelled: 0,
@@ -268,7 +302,15 @@ impl Swarm {
                 self.send_signal(connection, &Signal::Candidate(candidate));
             }
             ConnectionEvent::State(state) => {
+                let was_up = lane.negotiation.is_up();
                 lane.negotiation.handle_state(self.now, state);
+                let is_up = lane.negotiation.is_up();
+                if is_up && !was_up {
+                    lane.revived = Some(self.now);
+                }
+                if lane.confirmed && !is_up {
+                    self.ask_server();
+                }
                 if state == ConnectionState::Failed && self.is_absent(connection) {
                     self.close_lane(connection, CloseReason::ConnectionLost, false);
                 }
@@ -366,6 +408,7 @@ impl Swarm {
         if let Some(member) = self.members.get_mut(&peer) {
             member.name = name;
             member.attempts = 0;
+            member.was_connected = true;
         }
         // Perhaps a way for signals to others.
         self.may_dial = true;
@@ -404,13 +447,21 @@ impl Swarm {
         }
 
         let attempts = self.members.get(&lane.peer).map_or(0, |member| member.attempts);
-        let wait = self.backoff(attempts);
+        let (wait, soon) = (self.backoff(attempts), self.backoff(0));
         let Some(member) = self.members.get_mut(&lane.peer) else { return };
         if member.lane == Some(connection) {
             member.lane = None;
         }
         member.attempts += 1;
+        let soon = if lane.confirmed { Duration::ZERO } else { soon };
+        let reconnecting = member.reconnect_timeout().is_some();
         member.dial_at = match reason {
+            // What was there is sought at once, again and again.
+            CloseReason::ConnectionLost | CloseReason::Unreachable
+                if reconnecting && lane.negotiation.role() == Role::Offerer =>
+            {
+                Some(self.now + soon)
+            }
             // Whoever offered tries again; the other side only if that does not happen.
             CloseReason::ConnectionLost | CloseReason::Unreachable => {
                 let patience = match lane.negotiation.role() {
@@ -603,6 +654,15 @@ impl Swarm {
                 Some((connection, lane.negotiation.handle_timeout(now)?))
             })
             .collect();
+        let due = |lane: &Lane| lane.mute_at().is_some_and(|at| at <= now);
+        let mute: Vec<ConnectionId> =
+            self.lanes.iter().filter(|(_, lane)| due(lane)).map(|(&id, _)| id).collect();
+        for connection in mute {
+            if let Some(lane) = self.lanes.get_mut(&connection) {
+                lane.revived = None;
+                self.replace_now(connection);
+            }
+        }
         for (connection, overdue) in overdue {
             match overdue {
                 // Nobody could pass a restart on to a peer that the server does not know any more.
@@ -610,9 +670,12 @@ impl Swarm {
                     self.close_lane(connection, CloseReason::ConnectionLost, false);
                 }
                 Overdue::RestartIce => {
+                    self.ask_server();
                     self.connections_out.push_back(ConnectionRequest::RestartIce { connection });
                 }
+                Overdue::Replace => self.replace(connection),
                 Overdue::Unreachable => {
+                    self.ask_server();
                     self.close_lane(connection, CloseReason::Unreachable, false);
                 }
                 Overdue::Lost => self.close_lane(connection, CloseReason::ConnectionLost, false),
@@ -620,8 +683,46 @@ impl Swarm {
         }
     }
 
+    /// Makes a new connection in place of one that was lost long ago, if there is a way to.
+    fn replace(&mut self, connection: ConnectionId) {
+        self.ask_server();
+        let Some(peer) = self.lanes.get(&connection).map(|lane| lane.peer) else { return };
+        if self.can_signal(peer) {
+            self.close_lane(connection, CloseReason::ConnectionLost, false);
+        }
+    }
+
+    /// The same at once, whoever offered before: the other side may know nothing of it, or of us, any more.
+    fn replace_now(&mut self, connection: ConnectionId) {
+        let Some(peer) = self.lanes.get(&connection).map(|lane| lane.peer) else { return };
+        if !self.can_signal(peer) {
+            return;
+        }
+        self.close_lane(connection, CloseReason::ConnectionLost, false);
+        if let Some(member) = self.members.get_mut(&peer).filter(|member| member.lane.is_none()) {
+            member.dial_at = Some(self.now);
+        }
+    }
+
+    /// Signals come through to this member again: what was lost long ago is replaced.
+    pub(super) fn replace_stale(&mut self, peer: PeerId) {
+        let lane = self.members.get(&peer).and_then(|member| member.lane);
+        let is_stale = |lane: &Lane| lane.negotiation.is_stale(self.now);
+        if let Some(lane) = lane.filter(|lane| self.lanes.get(lane).is_some_and(is_stale)) {
+            self.replace_now(lane);
+        }
+    }
+
+    /// Signals come through to this member again: what was lost is restarted at once.
+    pub(super) fn revive(&mut self, peer: PeerId) {
+        let now = self.now;
+        let lanes = self.lanes.values_mut().filter(|lane| lane.peer == peer);
+        lanes.for_each(|lane| lane.negotiation.handle_way(now));
+    }
+
     pub(super) fn next_peer_timeout(&self) -> Option<Instant> {
-        self.lanes.values().filter_map(|lane| lane.negotiation.poll_timeout()).min()
+        let timeouts = |lane: &Lane| [lane.negotiation.poll_timeout(), lane.mute_at()];
+        self.lanes.values().flat_map(timeouts).flatten().min()
     }
 
     pub(super) fn say_goodbye(&mut self) {

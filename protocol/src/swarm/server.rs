@@ -21,6 +21,15 @@ const FIRST_RETRY: Duration = Duration::from_secs(1);
 pub(super) const LAST_RETRY: Duration = Duration::from_secs(30);
 /// The server has this long to let us in.
 const JOIN_TIMEOUT: Duration = Duration::from_secs(20);
+/// The same where it has let us in before, as long as that may be expected to go quickly. A system that
+/// connects repeats itself ever more rarely: where a path is gone for a while, one that begins anew is
+/// sooner there after it is back.
+const REJOIN_TIMEOUT: Duration = Duration::from_secs(4);
+/// The time to come back doubles with every so many attempts in vain: Firefox delays each WebSocket half as
+/// long again as the one before, from 0.2 s on, while they fail.
+const REJOIN_DOUBLING: u32 = 3;
+/// A server that does not answer for this long, asked whether it is there, is lost.
+const PONG_TIMEOUT: Duration = Duration::from_secs(4);
 
 /// Who is said to be gone, and sends nothing of what it was asked for this long, is taken for silent.
 const ABSENT_SILENCE: Duration = Duration::from_secs(3);
@@ -66,7 +75,13 @@ impl Swarm {
 
     fn try_server(&mut self, attempt: u32) {
         let since = self.now;
-        self.server = Server::Joining { attempt, since, give_up: since + JOIN_TIMEOUT };
+        let patience = match self.peer_id {
+            Some(_) => REJOIN_TIMEOUT
+                .saturating_mul(1 << (attempt / REJOIN_DOUBLING).min(8))
+                .min(JOIN_TIMEOUT),
+            None => JOIN_TIMEOUT,
+        };
+        self.server = Server::Joining { attempt, since, give_up: since + patience };
         self.signaling_out.push_back(SignalingRequest::Open);
     }
 
@@ -121,12 +136,14 @@ impl Swarm {
     }
 
     fn on_server_lost(&mut self, cause: LostCause, reason: String) {
-        let attempt = match self.server {
+        let (attempt, in_vain) = match self.server {
             Server::Idle | Server::Refused { .. } | Server::Waiting { .. } => return,
-            Server::Joining { attempt, .. } => attempt,
-            Server::Joined => 0,
+            Server::Joining { attempt, give_up, .. } => (attempt, give_up <= self.now),
+            Server::Joined => (0, false),
         };
-        let retry_in = self.backoff(attempt);
+        self.server_asked = None;
+        // What does not come through burdens nobody.
+        let retry_in = self.backoff(if in_vain { 0 } else { attempt });
         self.server = Server::Waiting { attempt: attempt + 1, until: self.now + retry_in };
         let since = self.server_lost.as_ref().map_or(self.now, |lost| lost.since);
         self.server_lost = Some(Lost { cause, reason: reason.clone(), since });
@@ -137,6 +154,7 @@ impl Swarm {
         if !matches!(self.server, Server::Joining { .. } | Server::Joined) {
             return debug!("a message of a connection that was lost");
         }
+        self.server_asked = None;
         match message {
             ServerMessage::Joined { peer, members, ice_servers, token } => {
                 self.ice_servers = ice_servers;
@@ -146,9 +164,10 @@ impl Swarm {
             ServerMessage::PeerJoined { peer } if Some(peer) != self.peer_id => {
                 if let Some(member) = self.remember(peer, self.now + NEWCOMER_PATIENCE) {
                     member.present = true;
+                    self.revive(peer);
                 }
             }
-            ServerMessage::PeerJoined { .. } => {}
+            ServerMessage::PeerJoined { .. } | ServerMessage::Pong => {}
             ServerMessage::PeerLeft { peer } | ServerMessage::Undeliverable { to: peer } => {
                 self.on_absent(peer);
             }
@@ -183,25 +202,31 @@ impl Swarm {
                 self.on_absent(peer);
             }
         }
-        if before != Some(peer) {
-            // Attempts to connect were made under an id that is void now.
-            let attempts: Vec<ConnectionId> =
-                self.lanes.iter().filter(|(_, lane)| !lane.confirmed).map(|(&id, _)| id).collect();
-            for attempt in attempts {
-                self.close_lane(attempt, CloseReason::Replaced, false);
-            }
+        // What was said of attempts to connect may be lost, and their id void: they are made anew.
+        let attempts: Vec<ConnectionId> =
+            self.lanes.iter().filter(|(_, lane)| !lane.confirmed).map(|(&id, _)| id).collect();
+        for attempt in attempts {
+            self.close_lane(attempt, CloseReason::Replaced, false);
         }
-        let now = self.now;
-        self.lanes.values_mut().for_each(|lane| lane.negotiation.handle_way(now));
         for id in members.into_iter().filter(|&id| id != peer) {
             if let Some(member) = self.remember(id, self.now) {
                 member.present = true;
+                self.replace_stale(id);
+                self.revive(id);
             }
         }
         for member in self.members.values_mut().filter(|member| member.lane.is_none()) {
             member.dial_at = member.dial_at.map(|_| self.now);
         }
         self.may_dial = true;
+    }
+
+    /// A connection was lost: perhaps the one to the server is, too.
+    pub(super) fn ask_server(&mut self) {
+        if self.server == Server::Joined && self.server_asked.is_none() {
+            self.server_asked = Some(self.now);
+            self.signaling_out.push_back(SignalingRequest::Send(ClientMessage::Ping));
+        }
     }
 
     /// Whether there is a confirmed connection to this member.
@@ -321,7 +346,13 @@ impl Swarm {
     // ---- time and leaving ----
 
     pub(super) fn on_server_timeouts(&mut self) {
+        let is_silent = self.server_asked.is_some_and(|at| at + PONG_TIMEOUT <= self.now);
         match self.server {
+            Server::Joined if is_silent => {
+                self.signaling_out.push_back(SignalingRequest::Close);
+                let reason = "the server has stopped answering".to_owned();
+                self.on_server_lost(LostCause::Server, reason);
+            }
             Server::Waiting { attempt, until } if until <= self.now => self.try_server(attempt),
             Server::Joining { give_up, .. } if give_up <= self.now => {
                 self.signaling_out.push_back(SignalingRequest::Close);
@@ -336,7 +367,8 @@ impl Swarm {
         match self.server {
             Server::Waiting { until, .. } => Some(until),
             Server::Joining { give_up, .. } => Some(give_up),
-            Server::Idle | Server::Joined | Server::Refused { .. } => None,
+            Server::Joined => self.server_asked.map(|at| at + PONG_TIMEOUT),
+            Server::Idle | Server::Refused { .. } => None,
         }
     }
 

@@ -5,5 +5,6 @@ mod faults;
 mod lanes;
 mod lasting;
 mod mesh;
+mod outages;
 mod room;
 mod scale;

@@ -1,0 +1,114 @@
+//! What outages do to transfers: of a path, of the way to the server, of both. All times are those of the
+//! simulated world.
+
+use crate::event::{Event, PeerView};
+use crate::manifest::ShareId;
+use crate::simulation::{World, data};
+use crate::time::Duration;
+
+const SECOND: Duration = Duration::from_secs(1);
+const MINUTE: Duration = Duration::from_secs(60);
+
+/// A room in which everybody but peer 0 receives from it, slowly.
+fn room(seed: u64, count: usize) -> (World, ShareId) {
+    let mut world = World::new(seed);
+    for _ in 0..count {
+        world.add();
+    }
+    let share = world.share(0, &[("file", data(1, 8 << 20))]);
+    world.until(MINUTE, "everyone sees the share", |w| {
+        (0..count).all(|peer| w.view(peer, share).is_some())
+    });
+    world.net.uplink = 200e3;
+    for peer in 1..count {
+        world.receive(peer, share);
+    }
+    world.until(MINUTE, "going on", |w| (1..count).all(|peer| have(w, peer, share) > 0));
+    (world, share)
+}
+
+fn have(world: &World, peer: usize, share: ShareId) -> u64 {
+    world.view(peer, share).expect("it is on the shelf").have
+}
+
+/// How long until a peer has more than now.
+fn moving(world: &mut World, peer: usize, share: ShareId) -> Duration {
+    let (start, before) = (world.now, have(world, peer, share));
+    world.until(5 * MINUTE, "going on", |w| have(w, peer, share) > before);
+    world.now - start
+}
+
+/// Cuts the path between 0 and 1 for so long, and perhaps theirs to the server.
+fn outage(world: &mut World, time: Duration, with_server: bool) {
+    world.block_path(0, 1);
+    for peer in 0..2 {
+        world.block_server(peer, with_server);
+    }
+    world.run_for(time);
+    for peer in 0..2 {
+        world.block_server(peer, false);
+    }
+    world.heal_path(0, 1);
+}
+
+#[test]
+fn after_an_outage_the_transfer_goes_on_within_seconds() {
+    for (outage_time, bound) in [(5, 5), (12, 5), (20, 5), (40, 15), (60, 15), (150, 30)] {
+        for with_server in [false, true] {
+            for seed in 0..4 {
+                let (mut world, share) = room(seed, 2);
+                outage(&mut world, outage_time * SECOND, with_server);
+                let took = moving(&mut world, 1, share);
+                assert!(
+                    took <= bound * SECOND,
+                    "{took:?} after {outage_time} s, with the server: {with_server}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn who_comes_back_to_the_server_after_an_outage_is_who_it_was() {
+    let (mut world, _) = room(1, 3);
+    let ids: Vec<_> = world.peers.iter().map(|peer| peer.swarm.peer_id()).collect();
+    outage(&mut world, 30 * SECOND, true);
+    world.until(MINUTE, "all are back", |w| {
+        w.peers.iter().all(|peer| {
+            peer.swarm.is_joined() && peer.swarm.peers().filter(PeerView::is_connected).count() == 2
+        })
+    });
+    assert_eq!(world.peers.iter().map(|peer| peer.swarm.peer_id()).collect::<Vec<_>>(), ids);
+    assert!(world.peers.iter().all(|peer| peer.swarm.peers().count() == 2));
+}
+
+#[test]
+fn a_server_that_is_silent_is_left_only_if_it_does_not_answer() {
+    let (mut world, share) = room(1, 2);
+    world.block_path(0, 1);
+    world.run_for(30 * SECOND);
+    assert!(world.peers.iter().all(|peer| peer.swarm.is_joined()), "it answers");
+    world.block_server(1, true);
+    world.run_for(30 * SECOND);
+    assert!(world.peers[0].swarm.is_joined());
+    assert!(!world.peers[1].swarm.is_joined());
+    world.block_server(1, false);
+    world.heal_path(0, 1);
+    moving(&mut world, 1, share);
+}
+
+#[test]
+fn a_connection_that_comes_back_and_carries_nothing_is_replaced() {
+    let (mut world, share) = room(1, 2);
+    let gone =
+        |w: &World| w.peers[1].events.iter().any(|event| matches!(event, Event::PeerGone { .. }));
+    world.block_path(0, 1);
+    world.run_for(7 * SECOND);
+    world.mute(0, true);
+    world.heal_path(0, 1);
+    world.run_for(SECOND);
+    assert!(!gone(&world), "it was revived");
+    world.until(3 * SECOND, "replaced", gone);
+    world.mute(0, false);
+    assert!(moving(&mut world, 1, share) < 5 * SECOND);
+}
