@@ -19,6 +19,7 @@ use url::Url;
 use crate::network::Side;
 use crate::page::Page;
 use crate::process::Process;
+use crate::server::Server;
 use crate::wait::{Look, SOON, while_progressing};
 use crate::{proc, programs};
 
@@ -48,14 +49,19 @@ impl Browser {
     /// # Panics
     /// If it or its driver cannot be started.
     pub async fn start(kind: BrowserKind) -> Self {
-        Self::start_at(None, kind).await
+        Self::launch(None, kind, None).await
     }
 
-    /// Starts a browser, at a side of a network of ours if one is given.
+    /// Starts a browser at a side of a network of ours. It takes the server for as safe as one behind
+    /// TLS, wherever on that network it is.
     ///
     /// # Panics
     /// If it or its driver cannot be started.
-    pub async fn start_at(side: Option<&Side>, kind: BrowserKind) -> Self {
+    pub async fn start_at(side: &Side, kind: BrowserKind, server: &Server) -> Self {
+        Self::launch(Some(side), kind, Some(server)).await
+    }
+
+    async fn launch(side: Option<&Side>, kind: BrowserKind, server: Option<&Server>) -> Self {
         let directory = TempDir::with_prefix("shoal-browser-").expect("a temporary directory");
         let downloads = directory.path().join("downloads");
         let profile = directory.path().join("profile");
@@ -78,11 +84,13 @@ impl Browser {
             .find(SOON, |line| line.split_once(ready)?.1.trim_end_matches('.').parse().ok())
             .await
             .unwrap_or_else(|| panic!("{program} says which port it listens on"));
-        let port = side.map_or(port, |side| side.publish(port));
+        if let Some(side) = side {
+            side.publish(port);
+        }
 
         let capabilities = match kind {
-            BrowserKind::Chromium => chromium(&profile, &downloads),
-            BrowserKind::Firefox => firefox(&downloads),
+            BrowserKind::Chromium => chromium(&profile, &downloads, server),
+            BrowserKind::Firefox => firefox(&downloads, server),
         };
         let client = ClientBuilder::new(HttpConnector::new())
             .capabilities(capabilities)
@@ -265,8 +273,10 @@ pub(crate) fn test_name() -> String {
     std::thread::current().name().unwrap_or("main").replace("::", "-")
 }
 
-fn chromium(profile: &Path, downloads: &Path) -> Capabilities {
+fn chromium(profile: &Path, downloads: &Path, server: Option<&Server>) -> Capabilities {
     let profile = format!("--user-data-dir={}", profile.display());
+    let origin = server.map_or("", Server::url);
+    let trusted = format!("--unsafely-treat-insecure-origin-as-secure={origin}");
     capabilities(json!({
         "goog:loggingPrefs": { "browser": "ALL" },
         "goog:chromeOptions": {
@@ -282,6 +292,7 @@ fn chromium(profile: &Path, downloads: &Path) -> Capabilities {
                 "--disable-breakpad",
                 "--window-size=1400,1000",
                 profile,
+                trusted,
             ],
             "prefs": {
                 "download.default_directory": downloads,
@@ -292,11 +303,13 @@ fn chromium(profile: &Path, downloads: &Path) -> Capabilities {
     }))
 }
 
-fn firefox(downloads: &Path) -> Capabilities {
+fn firefox(downloads: &Path, server: Option<&Server>) -> Capabilities {
+    let host = server.map_or_else(String::new, Server::host);
     capabilities(json!({
         "moz:firefoxOptions": {
             "args": ["-headless"],
             "prefs": {
+                "dom.securecontext.allowlist": host,
                 // It would look for news of its own on the network.
                 "services.settings.server": "data:,#none",
                 "app.normandy.enabled": false,

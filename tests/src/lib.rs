@@ -32,10 +32,16 @@ pub use shoal::Shoal;
 use std::sync::OnceLock;
 use tokio::sync::{Mutex, MutexGuard};
 
+static TURN: Mutex<()> = Mutex::const_new(());
+
 /// Waits until no other test of this program runs; hold on to the guard until the test ends.
 pub async fn turn() -> MutexGuard<'static, ()> {
-    static TURN: Mutex<()> = Mutex::const_new(());
     TURN.lock().await
+}
+
+/// The same, where nothing else happens on this thread meanwhile.
+fn turn_of_a_thread() -> MutexGuard<'static, ()> {
+    TURN.blocking_lock()
 }
 
 /// Whether the long forms of tests were asked for: `cargo xtask test --long`, or `SHOAL_LONG=1`.

@@ -1,17 +1,21 @@
-//! A link between two network devices, in user space: it takes IP packets from each and hands them to the
-//! other as a long, narrow or lossy path would. It knows no more of packets than their length; who is at
-//! the devices, and in which network namespaces those are, is left to [`crate::network`].
+//! A link between network devices, in user space: it takes IP packets from each and hands them on to the
+//! one they are addressed to, as a long, narrow, lossy or broken path would. It knows no more of packets
+//! than length and destination; who is at the devices, and in which network namespaces those are, is left
+//! to [`crate::network`].
 //!
-//! Each direction is a [`Pipe`]: a packet is lost by chance, or dropped because too much waits already
-//! (drop-tail), or waits for its turn at the link's rate and then travels for the link's delay. Chance
-//! follows from a seed; which packet meets it does not, since that is a matter of the systems' timing.
+//! From each device to each other leads a [`Pipe`]: a packet is lost by chance, or dropped because too
+//! much waits already (drop-tail), or waits for its turn at the path's rate and then travels for the
+//! path's delay. Chance follows from a seed; which packet meets it does not, since that is a matter of the
+//! systems' timing.
 
 // The link is a clock of its own.
 #![allow(clippy::disallowed_methods)]
 
 use std::collections::VecDeque;
 use std::io;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::iter::Sum;
+use std::net::Ipv4Addr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -43,9 +47,11 @@ impl Shape {
     /// A path that does nothing to packets.
     pub const NONE: Self =
         Self { delay: Duration::ZERO, rate: None, queue: Duration::ZERO, loss: 0.0 };
+    /// No path.
+    pub const CUT: Self = Self { loss: 1.0, ..Self::NONE };
 }
 
-/// What happened to packets in one direction.
+/// What happened to packets.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
     /// Packets that were handed on.
@@ -58,90 +64,147 @@ pub struct Counts {
     pub lost: u64,
 }
 
-/// A link between two devices, as a thread that goes on until this is dropped.
+impl Sum for Counts {
+    fn sum<I: Iterator<Item = Self>>(counts: I) -> Self {
+        counts.fold(Self::default(), |sum, one| Self {
+            delivered: sum.delivered + one.delivered,
+            bytes: sum.bytes + one.bytes,
+            dropped: sum.dropped + one.dropped,
+            lost: sum.lost + one.lost,
+        })
+    }
+}
+
+/// A link between devices, as a thread that goes on until this is dropped.
 #[derive(Debug)]
 pub struct Link {
+    addresses: Vec<Ipv4Addr>,
     shared: Arc<Mutex<Shared>>,
     thread: Option<JoinHandle<()>>,
 }
 
 #[derive(Debug)]
 struct Shared {
-    shape: Shape,
-    counts: [Counts; 2],
+    /// By where packets come from, and then by where they go.
+    shapes: Vec<Vec<Shape>>,
+    counts: Counts,
     ended: bool,
 }
 
 impl Link {
-    /// Joins two devices.
+    /// Joins devices, each with the address of whoever is there.
     ///
     /// # Errors
     /// If a device cannot be switched to reading without waiting.
-    pub fn start(devices: [SyncDevice; 2], shape: Shape, seed: u64) -> io::Result<Self> {
-        for device in &devices {
+    pub fn start(
+        devices: Vec<(Ipv4Addr, SyncDevice)>,
+        shape: Shape,
+        seed: u64,
+    ) -> io::Result<Self> {
+        for (_, device) in &devices {
             device.set_nonblocking(true)?;
         }
-        let shared = Shared { shape, counts: Default::default(), ended: false };
+        let addresses: Vec<Ipv4Addr> = devices.iter().map(|(address, _)| *address).collect();
+        let shapes = vec![vec![shape; devices.len()]; devices.len()];
+        let shared = Shared { shapes, counts: Counts::default(), ended: false };
         let shared = Arc::new(Mutex::new(shared));
         let thread = std::thread::Builder::new().name("link".to_owned()).spawn({
             let shared = shared.clone();
             move || forward(&devices, seed, &shared)
         })?;
-        Ok(Self { shared, thread: Some(thread) })
+        Ok(Self { addresses, shared, thread: Some(thread) })
     }
 
-    /// Makes the path another one; what is under way arrives as it would have.
+    /// Makes all paths other ones; what is under way arrives as it would have.
     pub fn reshape(&self, shape: Shape) {
-        self.shared.lock().unwrap_or_else(PoisonError::into_inner).shape = shape;
+        self.lock().shapes.iter_mut().flatten().for_each(|one| *one = shape);
     }
 
-    /// What happened so far to packets from the first and from the second device.
-    pub fn counts(&self) -> [Counts; 2] {
-        self.shared.lock().unwrap_or_else(PoisonError::into_inner).counts
+    /// The same for the path between two.
+    ///
+    /// # Panics
+    /// If one of them is not at this link.
+    pub fn reshape_between(&self, one: Ipv4Addr, other: Ipv4Addr, shape: Shape) {
+        let place = |address| self.addresses.iter().position(|known| *known == address);
+        let (one, other) = place(one).zip(place(other)).expect("both are at this link");
+        let mut shared = self.lock();
+        shared.shapes[one][other] = shape;
+        shared.shapes[other][one] = shape;
+    }
+
+    /// What happened so far to all packets.
+    pub fn counts(&self) -> Counts {
+        self.lock().counts
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Shared> {
+        self.shared.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Drop for Link {
     fn drop(&mut self) {
-        self.shared.lock().unwrap_or_else(PoisonError::into_inner).ended = true;
+        self.lock().ended = true;
         if let Some(thread) = self.thread.take() {
             let _panicked = thread.join();
         }
     }
 }
 
-fn forward(devices: &[SyncDevice; 2], seed: u64, shared: &Mutex<Shared>) {
+fn forward(devices: &[(Ipv4Addr, SyncDevice)], seed: u64, shared: &Mutex<Shared>) {
     let start = Instant::now();
-    let mut pipes = [Pipe::new(seed), Pipe::new(!seed)];
+    let count = devices.len();
+    // As the shapes: by where packets come from, and then by where they go.
+    let mut pipes: Vec<Vec<Pipe>> = (0..count as u64)
+        .map(|from| (0..count as u64).map(|to| Pipe::new(seed ^ (from << 32 | to))).collect())
+        .collect();
     let mut buffer = vec![0; MAX_PACKET];
     loop {
-        let shape = {
+        let shapes = {
             let mut shared = shared.lock().unwrap_or_else(PoisonError::into_inner);
-            shared.counts = [pipes[0].counts, pipes[1].counts];
+            shared.counts = pipes.iter().flatten().map(|pipe| pipe.counts).sum();
             if shared.ended {
                 return;
             }
-            shared.shape
+            shared.shapes.clone()
         };
-        for (device, pipe) in devices.iter().zip(&mut pipes) {
+        for (from, (_, device)) in devices.iter().enumerate() {
             // An error is the end of what there is to read, or of the device.
             while let Ok(length) = device.recv(&mut buffer) {
-                pipe.take(start.elapsed(), &buffer[..length], &shape);
+                let packet = &buffer[..length];
+                for (to, (address, _)) in devices.iter().enumerate() {
+                    if to != from && is_for(packet, *address) {
+                        pipes[from][to].take(start.elapsed(), packet, &shapes[from][to]);
+                    }
+                }
             }
         }
-        for (device, pipe) in devices.iter().rev().zip(&mut pipes) {
-            while let Some(packet) = pipe.give(start.elapsed()) {
-                // Like any network, it does not care whether somebody is there.
-                let _nobody_there = device.send(&packet);
+        for pipes in &mut pipes {
+            for (pipe, (_, device)) in pipes.iter_mut().zip(devices) {
+                while let Some(packet) = pipe.give(start.elapsed()) {
+                    // Like any network, it does not care whether somebody is there.
+                    let _nobody_there = device.send(&packet);
+                }
             }
         }
-        if pipes.iter().all(Pipe::is_empty) {
-            let mut waits = devices.each_ref().map(|device| PollFd::new(device, PollFlags::IN));
+        if pipes.iter().flatten().all(Pipe::is_empty) {
+            let mut waits: Vec<PollFd<'_>> =
+                devices.iter().map(|(_, device)| PollFd::new(device, PollFlags::IN)).collect();
             let _interrupted = poll(&mut waits, Some(&IDLE));
         } else {
             std::thread::sleep(TICK);
         }
     }
+}
+
+/// Whether an IPv4 packet is addressed to this device, or to all: browsers find each other by multicast
+/// DNS. There is no other protocol here.
+fn is_for(packet: &[u8], address: Ipv4Addr) -> bool {
+    const IPV4: u8 = 4;
+    let Some(header) = packet.first_chunk::<20>() else { return false };
+    let [.., a, b, c, d] = *header;
+    let destination = Ipv4Addr::new(a, b, c, d);
+    header[0] >> 4 == IPV4 && (destination == address || destination.is_multicast())
 }
 
 /// One direction of a link. Times count from any one moment.
@@ -257,6 +320,29 @@ mod tests {
         assert_eq!(pipe.give(MS * 2), None);
         let order: Vec<_> = std::iter::from_fn(|| pipe.give(MS * 30)).collect();
         assert_eq!(order, [Box::from([1]), Box::from([2])]);
+    }
+
+    #[test]
+    fn a_cut_path_lets_nothing_through() {
+        let mut pipe = Pipe::new(1);
+        (0..1000).for_each(|_| pipe.take(MS, &[0], &Shape::CUT));
+        assert!(pipe.is_empty());
+        assert_eq!(pipe.counts.lost, 1000);
+    }
+
+    #[test]
+    fn packets_go_to_whom_they_are_addressed_or_to_all() {
+        let [us, other] = [1, 2].map(|last| Ipv4Addr::new(10, 77, 0, last));
+        let to = |address: Ipv4Addr| {
+            let mut packet = vec![0x45; 28];
+            packet[16..20].copy_from_slice(&address.octets());
+            packet
+        };
+        assert!(is_for(&to(us), us));
+        assert!(!is_for(&to(other), us));
+        assert!(is_for(&to(Ipv4Addr::new(224, 0, 0, 251)), us));
+        let ipv6 = [&[0x60][..], &[0; 39]].concat();
+        assert!(!is_for(&ipv6, us) && !is_for(&[], us));
     }
 
     #[test]

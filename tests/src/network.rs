@@ -1,12 +1,14 @@
-//! A network of two machines with a link between them, on this one: two network namespaces, each with
-//! one interface besides loopback, joined by a [`Link`].
+//! A network of machines with a link between them, on this one: network namespaces, each with one
+//! interface besides loopback, joined by a [`Link`]. The path between any two of them can be shaped, cut
+//! and restored by itself.
 //!
-//! Programs are started at a [`Side`] by [`Side::command`]; what listens on one namespace's loopback is
-//! made reachable on another's by [`Side::reach`] and [`Side::publish`], past the link: the signaling
-//! server and the browsers' drivers are not what is measured.
+//! Programs are started at a [`Side`] by [`Side::command`]. What is not part of what is looked at goes
+//! past the link: what listens on one namespace's loopback is made reachable on another's by
+//! [`Side::reach`] and [`Side::publish`], such as the browsers' drivers.
 //!
-//! It takes the rights of a namespace's administrator: see [`enter`]. Namespaces and devices have no
-//! names outside; they end with the processes that use them, whatever ends those.
+//! It takes the rights of a namespace's administrator: a program enters one by [`enter`], a test by
+//! [`isolated`]. Namespaces and devices have no names outside; they end with the processes that use them,
+//! whatever ends those.
 
 use std::ffi::OsStr;
 use std::fs::File;
@@ -24,7 +26,7 @@ use crate::link::{Link, Shape};
 use crate::process::Process;
 
 /// Set for the program that [`enter`] starts.
-const INSIDE: &str = "SHOAL_BENCH_INSIDE";
+const INSIDE: &str = "SHOAL_TEST_INSIDE";
 /// Packets that a device keeps until the link takes them: far more than come between two looks.
 const DEVICE_QUEUE: u32 = 4000;
 
@@ -40,6 +42,10 @@ pub fn is_inside() -> bool {
 /// # Errors
 /// If this program does not know itself or `unshare` and `setpriv` (of util-linux) cannot be run.
 pub fn enter(arguments: &[&str]) -> io::Result<ExitStatus> {
+    inside(arguments)?.status()
+}
+
+fn inside(arguments: &[&str]) -> io::Result<Command> {
     let mut command = Command::new("setpriv");
     command.args(["--pdeathsig", "KILL", "unshare"]);
     if !rustix::process::geteuid().is_root() {
@@ -47,16 +53,37 @@ pub fn enter(arguments: &[&str]) -> io::Result<ExitStatus> {
     }
     command.args(["--net", "--pid", "--fork", "--mount-proc", "--kill-child"]);
     command.arg(std::env::current_exe()?).args(arguments).env(INSIDE, "1");
-    command.status()
+    Ok(command)
 }
 
-/// Two machines and the link between them.
+/// Runs a test where it can make a [`Network`]: the test program runs this one test again, inside. To be
+/// called by a test with all that it does, with nothing before it and nothing after.
+///
+/// # Panics
+/// If the test does, inside; what it said there is said again.
+pub fn isolated(test: impl Future<Output = ()>) {
+    if is_inside() {
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+        return runtime.expect("a runtime can be started").block_on(test);
+    }
+    let thread = thread::current();
+    let name = thread.name().filter(|name| *name != "main");
+    let name = name.expect("each test has a thread of its own: leave out --test-threads=1");
+    let _turn = crate::turn_of_a_thread();
+    let mut command = inside(&[name, "--exact", "--nocapture"]).expect("this program knows itself");
+    let output = command.output().expect("setpriv and unshare are installed (util-linux)");
+    for line in [output.stdout, output.stderr].concat().split(|byte| *byte == b'\n') {
+        // Marked, so that nobody takes its summary for ours.
+        println!("| {}", String::from_utf8_lossy(line));
+    }
+    assert!(output.status.success(), "inside, the test ended with {}", output.status);
+}
+
+/// Machines and the link between them.
 #[derive(Debug)]
 pub struct Network {
-    /// One of them.
-    pub left: Side,
-    /// The other.
-    pub right: Side,
+    /// The machines.
+    pub sides: Vec<Side>,
     /// Between them.
     pub link: Link,
 }
@@ -71,16 +98,35 @@ pub struct Side {
 }
 
 impl Network {
-    /// Makes the namespaces and joins them.
+    /// Makes so many namespaces and joins them.
     ///
     /// # Panics
     /// If the rights for that are missing; see [`enter`].
-    pub fn start(shape: Shape, seed: u64) -> Self {
+    pub fn start(sides: u8, shape: Shape, seed: u64) -> Self {
         run(Command::new("ip").args(["link", "set", "lo", "up"]));
-        let (left, left_device) = Side::start("left", Ipv4Addr::new(10, 77, 0, 1));
-        let (right, right_device) = Side::start("right", Ipv4Addr::new(10, 77, 0, 2));
-        let link = Link::start([left_device, right_device], shape, seed);
-        Self { left, right, link: link.expect("the devices are open") }
+        let started = (1..=sides).map(|number| {
+            let address = Ipv4Addr::new(10, 77, 0, number);
+            let (side, device) = Side::start(&format!("side{number}"), address);
+            (side, (address, device))
+        });
+        let (sides, devices) = started.unzip();
+        let link = Link::start(devices, shape, seed).expect("the devices are open");
+        Self { sides, link }
+    }
+
+    /// The first machine.
+    pub fn left(&self) -> &Side {
+        &self.sides[0]
+    }
+
+    /// The second.
+    pub fn right(&self) -> &Side {
+        &self.sides[1]
+    }
+
+    /// Makes the path between two another one, by their places.
+    pub fn reshape(&self, one: usize, other: usize, shape: Shape) {
+        self.link.reshape_between(self.sides[one].address, self.sides[other].address, shape);
     }
 }
 
@@ -145,13 +191,12 @@ impl Side {
         relay(listener, move || TcpStream::connect(local));
     }
 
-    /// Lets this process reach a port of this side's loopback at the port it gives.
-    pub fn publish(&self, port: u16) -> u16 {
-        let listener = TcpListener::bind(loopback(0)).expect("some port is free");
-        let published = listener.local_addr().expect("it is bound").port();
+    /// Lets this process reach a port of this side's loopback at the same port of its own: a driver looks
+    /// at the port that it is asked for.
+    pub fn publish(&self, port: u16) {
+        let listener = TcpListener::bind(loopback(port)).expect("the port is free here");
         let namespace = self.namespace.clone();
         relay(listener, move || run_in(&namespace, || TcpStream::connect(loopback(port))));
-        published
     }
 
     /// Packets that came faster than the link took them from the device. A run in which there are any

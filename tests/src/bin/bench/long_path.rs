@@ -4,7 +4,6 @@
 //! First the link is measured with plain sockets: what it does to packets must be what it was told to.
 
 use std::net::{SocketAddr, UdpSocket};
-use std::path::Path;
 use std::time::Duration;
 
 use tempfile::TempDir;
@@ -17,7 +16,7 @@ use crate::{MIB, Report, fresh, median, rate};
 
 /// 100 Mbit/s.
 const RATE: u64 = 12_500_000;
-const LONG: Shape = Shape {
+pub(crate) const LONG: Shape = Shape {
     delay: Duration::from_millis(25),
     rate: Some(RATE),
     queue: Duration::from_millis(100),
@@ -45,16 +44,8 @@ pub(crate) async fn run(report: &mut Report) {
     if crate::is_outside(report, "long-path") {
         return;
     }
-    let network = Network::start(LONG, SEED);
-    check_link(report, &network);
-
-    let folder = TempDir::with_prefix("shoal-bench-").expect("a temporary directory");
-    let server = Server::start().await;
-    network.left.reach(server.port());
-    network.right.reach(server.port());
-    let left = Browser::start_at(Some(&network.left), BrowserKind::Chromium).await;
-    let right = Browser::start_at(Some(&network.right), BrowserKind::Chromium).await;
-    let place = Place { folder: folder.path(), server, network, left, right };
+    let place = Place::start(SIZE, PATIENCE).await;
+    check_link(report, &place.network);
 
     let (bare, ours) = place.browsers(report, "long", LONG).await;
     report.ratio("long: Chromium to Chromium / link", ours / RATE as f64, MIN_OF_LINK);
@@ -76,29 +67,49 @@ pub(crate) async fn run(report: &mut Report) {
             .rate(&format!("{name}: command to Chromium"), place.command_to_page(name, &[]).await);
         report.rate(&format!("{name}: Chromium to command"), place.page_to_command(name).await);
     }
-    let overrun = place.network.left.overrun() + place.network.right.overrun();
+    let overrun = place.network.left().overrun() + place.network.right().overrun();
     report.line("packets that the link was too slow to take", overrun.to_string(), None);
 }
 
 /// Where everything happens.
-struct Place<'a> {
-    folder: &'a Path,
+pub(crate) struct Place {
+    folder: TempDir,
     server: Server,
     network: Network,
     left: Browser,
     right: Browser,
+    /// What is sent each time.
+    size: u64,
+    /// When a transfer is taken for measured, whether complete or not.
+    patience: Duration,
 }
 
-impl Place<'_> {
+impl Place {
+    pub(crate) async fn start(size: u64, patience: Duration) -> Self {
+        let network = Network::start(2, LONG, SEED);
+        let folder = TempDir::with_prefix("shoal-bench-").expect("a temporary directory");
+        let server = Server::start().await;
+        network.left().reach(server.port());
+        network.right().reach(server.port());
+        let left = Browser::start_at(network.left(), BrowserKind::Chromium, &server).await;
+        let right = Browser::start_at(network.right(), BrowserKind::Chromium, &server).await;
+        Self { folder, server, network, left, right, size, patience }
+    }
+
     /// Bytes per second of the bare channel and of ours.
-    async fn browsers(&self, report: &mut Report, name: &str, shape: Shape) -> (f64, f64) {
+    pub(crate) async fn browsers(
+        &self,
+        report: &mut Report,
+        name: &str,
+        shape: Shape,
+    ) -> (f64, f64) {
         self.network.link.reshape(shape);
-        let before = self.counts();
+        let before = self.network.link.counts();
         let bare = BareChannel::open(&self.server, &self.left, &self.right).await;
         let bare = bare.rate_over(BARE_TIME).await;
         report.rate(&format!("{name}: bare data channel"), bare);
         self.tell_packets(report, name, before);
-        let before = self.counts();
+        let before = self.network.link.counts();
         let ours = self.pages(name).await;
         report.rate(&format!("{name}: Chromium to Chromium, saved"), ours);
         self.tell_packets(report, name, before);
@@ -113,7 +124,7 @@ impl Place<'_> {
         page.article(&title).await;
         let start = Instant::now();
         page.press_on(&title, "Receive").await;
-        let rate = received(&page, &title, start).await;
+        let rate = self.received(&page, &title, start).await;
         origin.close().await;
         page.close().await;
         rate
@@ -133,7 +144,7 @@ impl Place<'_> {
 
     async fn commands(&self, name: &str) -> f64 {
         let (path, title) = self.file(name, "commands");
-        let mut sender = Shoal::send_at(Some(&self.network.left), &self.server, &[&path], &[]);
+        let mut sender = Shoal::send_at(Some(self.network.left()), &self.server, &[&path], &[]);
         let link = sender.invite_link().await;
         self.receive(&link, &title).await
     }
@@ -149,24 +160,24 @@ impl Place<'_> {
 
     async fn command_to_page(&self, name: &str, options: &[&str]) -> f64 {
         let (path, title) = self.file(name, "command to page");
-        let mut sender = Shoal::send_at(Some(&self.network.left), &self.server, &[&path], options);
+        let mut sender = Shoal::send_at(Some(self.network.left()), &self.server, &[&path], options);
         let page = self.right.open(&sender.invite_link().await).await;
         page.article(&title).await;
         let start = Instant::now();
         page.press_on(&title, "Receive").await;
-        let rate = received(&page, &title, start).await;
+        let rate = self.received(&page, &title, start).await;
         page.close().await;
         rate
     }
 
     /// Receives by command on the right; starting and connecting do not count.
     async fn receive(&self, link: &str, title: &str) -> f64 {
-        let into = fresh(self.folder, &format!("into {title}"));
-        let mut receiver = Shoal::receive_at(Some(&self.network.right), link, &into, &[]);
+        let into = fresh(self.folder.path(), &format!("into {title}"));
+        let mut receiver = Shoal::receive_at(Some(self.network.right()), link, &into, &[]);
         receiver.event("share").await;
         let start = Instant::now();
-        match timeout(PATIENCE, receiver.complete()).await {
-            Ok(_) => rate(SIZE, start.elapsed()),
+        match timeout(self.patience, receiver.complete()).await {
+            Ok(_) => rate(self.size, start.elapsed()),
             Err(_) => {
                 let events = receiver.events();
                 let bytes = events.iter().rev().find_map(|event| event["bytes"].as_u64());
@@ -177,24 +188,24 @@ impl Place<'_> {
 
     fn file(&self, name: &str, how: &str) -> (std::path::PathBuf, String) {
         let title = format!("{name} {how}.bin");
-        let path = self.folder.join(&title);
-        files::make(&path, SIZE, &title);
+        let path = self.folder.path().join(&title);
+        files::make(&path, self.size, &title);
         (path, title)
     }
 
-    /// Both directions together.
-    fn counts(&self) -> Counts {
-        let [one, other] = self.network.link.counts();
-        Counts {
-            delivered: one.delivered + other.delivered,
-            bytes: one.bytes + other.bytes,
-            dropped: one.dropped + other.dropped,
-            lost: one.lost + other.lost,
+    /// Waits for a share that was just asked for, but not too long, and gives bytes per second.
+    async fn received(&self, page: &tests::Page<'_>, title: &str, start: Instant) -> f64 {
+        if timeout(self.patience, page.complete(title)).await.is_ok() {
+            return rate(self.size, start.elapsed());
         }
+        let shelf = page.shelf().await;
+        let article = shelf.into_iter().find(|article| article.title == title);
+        let percent = article.and_then(|article| article.progress).unwrap_or(0.0);
+        rate((self.size as f64 * percent / 100.0) as u64, start.elapsed())
     }
 
     fn tell_packets(&self, report: &mut Report, name: &str, before: Counts) {
-        let now = self.counts();
+        let now = self.network.link.counts();
         let text = format!(
             "{} delivered, {} dropped, {} lost",
             now.delivered - before.delivered,
@@ -203,17 +214,6 @@ impl Place<'_> {
         );
         report.line(&format!("{name}:   packets"), text, None);
     }
-}
-
-/// Waits for a share that was just asked for, but not too long, and gives bytes per second.
-async fn received(page: &tests::Page<'_>, title: &str, start: Instant) -> f64 {
-    if timeout(PATIENCE, page.complete(title)).await.is_ok() {
-        return rate(SIZE, start.elapsed());
-    }
-    let shelf = page.shelf().await;
-    let article = shelf.into_iter().find(|article| article.title == title);
-    let percent = article.and_then(|article| article.progress).unwrap_or(0.0);
-    rate((SIZE as f64 * percent / 100.0) as u64, start.elapsed())
 }
 
 /// Measures the link with plain UDP and TCP sockets.
@@ -261,13 +261,13 @@ fn flood(network: &Network, rate: u64, time: Duration) -> Flood {
     const SIZE: usize = 1172;
     const HEADERS: usize = 28;
     const SILENCE: Duration = Duration::from_millis(500);
-    let sink = network.right.run(|| UdpSocket::bind((network.right.address(), 0)));
+    let sink = network.right().run(|| UdpSocket::bind((network.right().address(), 0)));
     let sink = sink.expect("a port is free");
     rustix::net::sockopt::set_socket_recv_buffer_size(&sink, 4 << 20)
         .expect("the system allows it");
     sink.set_read_timeout(Some(SILENCE)).expect("a time to wait");
     let to = sink.local_addr().expect("it is bound");
-    let source = network.left.run(|| UdpSocket::bind((network.left.address(), 0)));
+    let source = network.left().run(|| UdpSocket::bind((network.left().address(), 0)));
     let source = source.expect("a port is free");
 
     let start = Instant::now();
@@ -313,7 +313,7 @@ fn receive(sink: &UdpSocket, start: Instant) -> (u64, Duration, Duration, Durati
 fn tcp_rate(network: &Network, time: Duration) -> f64 {
     use std::io::{Read, Write};
     use std::net::{TcpListener, TcpStream};
-    let listener = network.right.run(|| TcpListener::bind((network.right.address(), 0)));
+    let listener = network.right().run(|| TcpListener::bind((network.right().address(), 0)));
     let listener = listener.expect("a port is free");
     let to: SocketAddr = listener.local_addr().expect("it is bound");
     let receiving = std::thread::spawn(move || {
@@ -324,7 +324,7 @@ fn tcp_rate(network: &Network, time: Duration) -> f64 {
         }
         rate(bytes, start.elapsed())
     });
-    let mut stream = network.left.run(|| TcpStream::connect(to)).expect("the path is up");
+    let mut stream = network.left().run(|| TcpStream::connect(to)).expect("the path is up");
     let start = Instant::now();
     let block = vec![0; 1 << 16];
     while start.elapsed() < time {

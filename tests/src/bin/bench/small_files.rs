@@ -32,11 +32,11 @@ pub(crate) async fn run(report: &mut Report) {
     if crate::is_outside(report, "small-files") {
         return;
     }
-    let network = Network::start(LINK, SEED);
+    let network = Network::start(2, LINK, SEED);
     let folder = TempDir::with_prefix("shoal-bench-").expect("a temporary directory");
     let server = Server::start().await;
-    network.left.reach(server.port());
-    network.right.reach(server.port());
+    network.left().reach(server.port());
+    network.right().reach(server.port());
     let many = folder.path().join("many");
     let total = make_many(&many);
     let one = folder.path().join("one.bin");
@@ -51,8 +51,9 @@ pub(crate) async fn run(report: &mut Report) {
     report.ratio("command to command: 20 000 files / one", of_many / of_one, MIN_RATIO);
     report.at_most("command to command: longest pause / time", pause, MAX_PAUSE);
 
-    let left = Browser::start_at(Some(&place.network.left), BrowserKind::Chromium).await;
-    let right = Browser::start_at(Some(&place.network.right), BrowserKind::Chromium).await;
+    let left = Browser::start_at(place.network.left(), BrowserKind::Chromium, &place.server).await;
+    let right =
+        Browser::start_at(place.network.right(), BrowserKind::Chromium, &place.server).await;
     let (of_one, _) = place.by_page(&left, &right, &one, "one.bin", "one.bin").await;
     let (of_many, pause) = place.by_page(&left, &right, &many, "many", "many.zip").await;
     let unpacked = fresh(folder.path(), "unpacked");
@@ -91,7 +92,7 @@ impl Place<'_> {
     /// Sends by command from left to right. Gives bytes per second and the greatest part of the time that
     /// passed without progress.
     async fn by_command(&self, path: &Path) -> (f64, f64) {
-        let (left, right) = (Some(&self.network.left), Some(&self.network.right));
+        let (left, right) = (Some(self.network.left()), Some(self.network.right()));
         let mut sender = Shoal::send_at(left, &self.server, &[path], &[]);
         let link = sender.invite_link().await;
         let name = path.file_name().unwrap_or_default().to_string_lossy();
