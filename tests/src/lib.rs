@@ -15,6 +15,7 @@ pub mod browser;
 pub mod files;
 pub mod link;
 pub mod network;
+pub mod outage;
 pub mod page;
 pub mod proc;
 pub mod process;

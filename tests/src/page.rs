@@ -88,6 +88,33 @@ impl<'a> Page<'a> {
         self.press("Join").await;
     }
 
+    /// Enters a room beside the page's own program, as those who build on that can; `options` are written
+    /// in JavaScript. Then there are `peer`, and `share`, the first on the shelf.
+    pub async fn enter(&self, link: &str, options: &str) {
+        until("the page's program", SOON, async || {
+            self.execute("return !!window.wasmBindings").await.as_bool().filter(|is| *is)
+        })
+        .await;
+        self.execute(&format!(
+            "wasmBindings.Peer.join({link:?}, {options}).then(peer => {{
+                 window.peer = peer;
+                 peer.onState(state => window.share = state.shares[0]);
+             }});"
+        ))
+        .await;
+    }
+
+    /// Waits for an expression in JavaScript about `share` to be true.
+    pub async fn becomes(&self, expression: &str) {
+        until(expression, SOON, async || {
+            self.execute(&format!("return !!(window.share && {expression})"))
+                .await
+                .as_bool()
+                .filter(|is| *is)
+        })
+        .await;
+    }
+
     /// Presses the page's button of this name.
     pub async fn press(&self, button: &str) {
         let button = self.wait_for("button, [role=button]", "button", button).await;

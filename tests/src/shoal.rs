@@ -188,6 +188,14 @@ impl Shoal {
         Complete::read(&event)
     }
 
+    /// Bytes that are there, as it told last.
+    pub fn received(&self) -> u64 {
+        let lines = self.process.out.all();
+        let told = lines.iter().rev().map(|line| parse(line));
+        let mut told = told.filter(|event| event["event"] == "progress");
+        told.find_map(|event| event["bytes"].as_u64()).unwrap_or(0)
+    }
+
     /// Waits for the end of the process, and asserts that it ended well.
     pub async fn success(&mut self) {
         let status = self.process.exit(SOON).await;

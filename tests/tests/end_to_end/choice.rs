@@ -4,18 +4,9 @@
 //! - when the rest is chosen, only that is fetched, and a ZIP of everything is saved;
 //! - with everything complete, it is saved again.
 
-use tests::page::Page;
-use tests::wait::{SOON, until};
 use tests::{Browser, BrowserKind, Server, Shoal, files, turn};
 
 use crate::{MIB, PIECE, Workbench};
-
-/// Enters the room of `link` beside the page's own program.
-const JOIN: &str = "
-    wasmBindings.Peer.join(link, { name: 'Embedder' }).then(peer => {
-        window.peer = peer;
-        peer.onState(state => window.share = state.shares[0]);
-    });";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn one_file_of_a_folder_is_received_by_chromium_and_then_the_rest() {
@@ -46,12 +37,8 @@ async fn one_file_and_then_the_rest(kind: BrowserKind) {
     let browser = Browser::start(kind).await;
     let page = browser.open(server.url()).await;
     let link = sender.invite_link().await;
-    until("the page's program", SOON, async || {
-        page.execute("return !!window.wasmBindings").await.as_bool().filter(|is| *is)
-    })
-    .await;
-    page.execute(&format!("const link = {link:?};{JOIN}")).await;
-    is(&page, "share?.state === 'available'").await;
+    page.enter(&link, "{ name: 'Embedder' }").await;
+    page.becomes("share.state === 'available'").await;
 
     page.execute(
         "const file = share.files.findIndex(file => file.path === 'folder/chosen.bin');
@@ -59,16 +46,16 @@ async fn one_file_and_then_the_rest(kind: BrowserKind) {
          peer.select(share.id, { files }).then(() => peer.receive(share.id));",
     )
     .await;
-    is(&page, "share.state === 'complete'").await;
+    page.becomes("share.state === 'complete'").await;
     let fetched = page.execute("return share.fetched").await.as_u64();
     assert_eq!(fetched, Some(2 * PIECE + 1), "something else was fetched");
     page.execute("peer.save(share.id);").await;
     let saved = browser.downloaded("chosen.bin", 2 * PIECE + 1).await;
     assert_eq!(files::hash(&saved), hash);
-    is(&page, "share.saved").await;
+    page.becomes("share.saved").await;
 
     page.execute("peer.select(share.id, { rest: 'normal' });").await;
-    is(&page, "share.state === 'complete' && share.have === share.total").await;
+    page.becomes("share.state === 'complete' && share.have === share.total").await;
     let fetched = page.execute("return share.fetched === share.total").await;
     assert_eq!(fetched, true, "something was fetched twice");
     for _ in 0..2 {
@@ -80,15 +67,4 @@ async fn one_file_and_then_the_rest(kind: BrowserKind) {
         std::fs::remove_file(&zip).expect("the download is ours");
     }
     browser.assert_no_complaints().await;
-}
-
-/// Waits for an expression to be true in the page.
-async fn is(page: &Page<'_>, expression: &str) {
-    until(expression, SOON, async || {
-        page.execute(&format!("return !!(window.share && {expression})"))
-            .await
-            .as_bool()
-            .filter(|is| *is)
-    })
-    .await;
 }

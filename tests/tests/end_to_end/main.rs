@@ -9,6 +9,7 @@ mod folders;
 mod interop;
 mod killed;
 mod misbehaving;
+mod outages;
 mod resume;
 mod secrecy;
 mod swarm;

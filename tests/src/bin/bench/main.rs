@@ -1,12 +1,14 @@
-//! `cargo xtask bench [memory|throughput|swarm|long-path|small-files]`: measures the built products,
-//! prints a table, and fails where a promised bound does not hold. The figures of our machines are in
-//! docs/performance.md.
+//! `cargo xtask bench [memory|throughput|swarm|long-path|loss|small-files|outages]`: measures the built
+//! products, prints a table, and fails where a promised bound does not hold. The figures of our machines
+//! are in docs/performance.md.
 //!
 //! Rates depend on the machine and on what else it does: only ratios within one run are bounded.
 
 mod bare;
 mod long_path;
+mod loss;
 mod memory;
+mod outages;
 mod report;
 mod small_files;
 mod swarm;
@@ -33,16 +35,20 @@ async fn main() -> ExitCode {
             throughput::run(&mut report).await;
             swarm::run(&mut report).await;
             long_path::run(&mut report).await;
+            loss::run(&mut report).await;
             small_files::run(&mut report).await;
+            outages::run(&mut report).await;
         }
         Some("memory") => memory::run(&mut report).await,
         Some("throughput") => throughput::run(&mut report).await,
         Some("swarm") => swarm::run(&mut report).await,
         Some("long-path") => long_path::run(&mut report).await,
+        Some("outages") => outages::run(&mut report).await,
+        Some("loss") => loss::run(&mut report).await,
         Some("small-files") => small_files::run(&mut report).await,
         Some(other) => {
             eprintln!(
-                "there is no benchmark {other}; there are memory, throughput, swarm, long-path and small-files"
+                "there is no benchmark {other}; there are memory, throughput, swarm, long-path, loss, small-files and outages"
             );
             return ExitCode::FAILURE;
         }
