@@ -56,7 +56,7 @@ pub struct Transfer<'a> {
 #[derive(Debug)]
 enum Receiver<'a> {
     Page(Page<'a>),
-    Command { shoal: Shoal, into: PathBuf },
+    Command { shoal: Box<Shoal>, into: PathBuf },
 }
 
 /// What is cut.
@@ -140,7 +140,7 @@ impl Machines {
             let into = folder.join(format!("received, {name}"));
             let side = Some(&self.network.sides[COMMANDS]);
             let limit = ["--download-limit", &RATE.to_string()];
-            let shoal = Shoal::receive_at(side, link, &into, &limit);
+            let shoal = Box::new(Shoal::receive_at(side, link, &into, &limit));
             return Receiver::Command { shoal, into };
         };
         let page = browser.open(self.server.url()).await;
