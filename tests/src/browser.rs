@@ -1,7 +1,9 @@
 //! Chromium and Firefox, headless, each with a fresh profile and a folder for downloads, driven through
-//! WebDriver (chromedriver, geckodriver). What a page shows is left to [`crate::page`].
+//! WebDriver (chromedriver, geckodriver). What a page shows is left to [`crate::page`], and so are the
+//! hard things done to a single page (crash, freeze, small quota).
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -12,6 +14,8 @@ use http::Method;
 use hyper_util::client::legacy::connect::HttpConnector;
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 use tokio::runtime::Handle;
 use tokio::sync::{Mutex, MutexGuard};
 use url::Url;
@@ -41,6 +45,8 @@ pub struct Browser {
     client: Mutex<Client>,
     driver: Process,
     directory: TempDir,
+    /// Where Chromium's own DevTools server listens, as `host:port`.
+    devtools: Option<String>,
 }
 
 impl Browser {
@@ -49,7 +55,7 @@ impl Browser {
     /// # Panics
     /// If it or its driver cannot be started.
     pub async fn start(kind: BrowserKind) -> Self {
-        Self::launch(None, kind, None).await
+        Self::launch(kind, None, None).await
     }
 
     /// Starts a browser at a side of a network of ours. It takes the server for as safe as one behind
@@ -58,10 +64,20 @@ impl Browser {
     /// # Panics
     /// If it or its driver cannot be started.
     pub async fn start_at(side: &Side, kind: BrowserKind, server: &Server) -> Self {
-        Self::launch(Some(side), kind, Some(server)).await
+        Self::launch(kind, Some((side, server)), None).await
     }
 
-    async fn launch(side: Option<&Side>, kind: BrowserKind, server: Option<&Server>) -> Self {
+    /// Starts a Firefox in which each site may store `room` bytes, 10 MiB or more. In Chromium that can be
+    /// set while a page is open: [`Page::set_quota`].
+    ///
+    /// # Panics
+    /// If it or its driver cannot be started.
+    pub async fn start_firefox_with_room(room: u64) -> Self {
+        Self::launch(BrowserKind::Firefox, None, Some(room)).await
+    }
+
+    async fn launch(kind: BrowserKind, at: Option<(&Side, &Server)>, room: Option<u64>) -> Self {
+        let (side, server) = at.unzip();
         let directory = TempDir::with_prefix("shoal-browser-").expect("a temporary directory");
         let downloads = directory.path().join("downloads");
         let profile = directory.path().join("profile");
@@ -90,14 +106,18 @@ impl Browser {
 
         let capabilities = match kind {
             BrowserKind::Chromium => chromium(&profile, &downloads, server),
-            BrowserKind::Firefox => firefox(&downloads, server),
+            BrowserKind::Firefox => firefox(directory.path(), &downloads, server, room),
         };
         let client = ClientBuilder::new(HttpConnector::new())
             .capabilities(capabilities)
             .connect(&format!("http://127.0.0.1:{port}"))
             .await
             .unwrap_or_else(|error| panic!("{kind:?} cannot be started: {error}"));
-        Self { kind, client: Mutex::new(client), driver, directory }
+        let devtools = client.capabilities().and_then(|capabilities| {
+            let address = capabilities.get("goog:chromeOptions")?.get("debuggerAddress")?;
+            address.as_str().map(str::to_owned)
+        });
+        Self { kind, client: Mutex::new(client), driver, directory, devtools }
     }
 
     /// Which browser this is.
@@ -194,13 +214,56 @@ impl Browser {
         let log = client.issue_cmd(ConsoleLog).await.expect("chromedriver keeps a log");
         let entries = log.as_array().cloned().unwrap_or_default();
         let severe = entries.iter().filter(|entry| entry["level"] == "SEVERE");
-        severe.map(|entry| entry["message"].to_string()).collect()
+        let messages = severe.map(|entry| entry["message"].to_string());
+        // A page asks before it is closed only where a person, and not a driver, has used it.
+        messages.filter(|message| !message.contains("'beforeunload' confirmation")).collect()
     }
 
     /// Ids and command lines of the browser's processes.
     pub fn processes(&self) -> Vec<(u32, String)> {
         let family = proc::family(self.driver.pid());
         family.into_iter().skip(1).map(|pid| (pid, proc::command_line(pid))).collect()
+    }
+
+    /// The process that runs a page's worker, of which there must be one.
+    ///
+    /// # Panics
+    /// If there is none, or several.
+    pub(crate) fn worker_process(&self) -> u32 {
+        let thread = match self.kind {
+            BrowserKind::Chromium => "DedicatedWorker",
+            BrowserKind::Firefox => "DOM Worker",
+        };
+        // Firefox's own windows have workers too, in other processes than its tabs.
+        let is_tab = |command: &str| {
+            self.kind == BrowserKind::Chromium || command.trim_end().ends_with(" tab")
+        };
+        let runs_worker =
+            |pid: &u32| proc::thread_names(*pid).iter().any(|name| name.starts_with(thread));
+        let tabs = self.processes().into_iter().filter(|(_, command)| is_tab(command));
+        let found: Vec<u32> = tabs.map(|(pid, _)| pid).filter(runs_worker).collect();
+        assert_eq!(found.len(), 1, "not one process of {:?} runs a worker: {found:?}", self.kind);
+        found[0]
+    }
+
+    /// Takes a window away whose page has crashed.
+    pub(crate) async fn forget(&self, window: &WindowHandle) {
+        let Some(devtools) = &self.devtools else {
+            let client = self.client(window).await;
+            client.close_window().await.expect("the tab of a crashed page can be closed");
+            return;
+        };
+        // chromedriver ends its session once it sees that a page of it has crashed: the tab must be gone
+        // before the next command.
+        let window = String::from(window.clone());
+        let request = format!("GET /json/close/{window} HTTP/1.1\r\nHost: localhost\r\n\r\n");
+        let mut stream = TcpStream::connect(devtools).await.expect("Chromium's DevTools listen");
+        stream.write_all(request.as_bytes()).await.expect("Chromium's DevTools listen");
+        // The connection stays open; this answer is a few words.
+        let mut answer = [0; 512];
+        let length = stream.read(&mut answer).await.expect("Chromium's DevTools answer");
+        let answer = String::from_utf8_lossy(&answer[..length]);
+        assert!(answer.contains("200 OK"), "Chromium did not close the tab: {answer}");
     }
 
     /// Keeps a picture of every window, and prints what each shows.
@@ -303,13 +366,30 @@ fn chromium(profile: &Path, downloads: &Path, server: Option<&Server>) -> Capabi
     }))
 }
 
-fn firefox(downloads: &Path, server: Option<&Server>) -> Capabilities {
+fn firefox(
+    directory: &Path,
+    downloads: &Path,
+    server: Option<&Server>,
+    room: Option<u64>,
+) -> Capabilities {
     let host = server.map_or_else(String::new, Server::host);
+    let program = directory.join("firefox");
+    // geckodriver would have Firefox end once a page of it crashes.
+    const SCRIPT: &str = "#!/bin/sh
+unset MOZ_CRASHREPORTER_SHUTDOWN
+exec \"$(command -v firefox-esr || command -v firefox)\" \"$@\"
+";
+    fs::write(&program, SCRIPT).expect("a script can be written");
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).expect("the script is ours");
+    // One site may have a fifth of what all have, which is told in KiB; below 0 it depends on the disk.
+    let limit = room.map_or(-1, |room| i64::try_from(room * 5 / 1024).expect("a small room"));
     capabilities(json!({
         "moz:firefoxOptions": {
+            "binary": program,
             "args": ["-headless"],
             "prefs": {
                 "dom.securecontext.allowlist": host,
+                "dom.quotaManager.temporaryStorage.fixedLimit": limit,
                 // It would look for news of its own on the network.
                 "services.settings.server": "data:,#none",
                 "app.normandy.enabled": false,

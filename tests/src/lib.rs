@@ -20,6 +20,7 @@ pub mod page;
 pub mod proc;
 pub mod process;
 pub mod programs;
+pub mod seed;
 pub mod server;
 pub mod shoal;
 pub mod wait;
@@ -27,6 +28,7 @@ pub mod wait;
 pub use browser::{Browser, BrowserKind};
 pub use network::{Network, Side};
 pub use page::Page;
+pub use seed::Random;
 pub use server::Server;
 pub use shoal::Shoal;
 

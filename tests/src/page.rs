@@ -8,12 +8,14 @@ use fantoccini::error::CmdError;
 use fantoccini::wd::{WebDriverCompatibleCommand, WindowHandle};
 use fantoccini::{Client, Locator};
 use http::Method;
-use serde_json::Value;
+use rustix::process::Signal;
+use serde_json::{Value, json};
 use tokio::sync::MutexGuard;
 use url::Url;
 
 use crate::browser::{Browser, keep_picture, test_name};
 use crate::wait::{Look, SOON, until, while_progressing};
+use crate::{proc, process};
 
 /// A window that shows the page.
 #[derive(Debug)]
@@ -66,9 +68,25 @@ impl<'a> Page<'a> {
         self.choose("Choose files", &lines.join("\n")).await;
     }
 
+    /// Clicks on the button to choose files, for a page whose script stands in for the system's dialog.
+    pub async fn press_choose_files(&self) {
+        // WebDriver refuses to click on file inputs (Element Click, step 4).
+        self.with_file_input("Choose files", async |input| {
+            let element = serde_json::to_value(&input).expect("an element is an id");
+            input.client().execute("arguments[0].click()", vec![element]).await.map(drop)
+        })
+        .await;
+    }
+
     /// Chooses a folder to share. Only chromedriver can.
     pub async fn choose_folder(&self, path: &Path) {
         self.choose("Choose folder", &path.display().to_string()).await;
+    }
+
+    /// Chooses the files of a share of ours once more, which waits for them.
+    pub async fn choose_again(&self, paths: &[&Path]) {
+        let lines: Vec<_> = paths.iter().map(|path| path.display().to_string()).collect();
+        self.choose("Choose the files again", &lines.join("\n")).await;
     }
 
     /// The link that lets others into this room.
@@ -241,6 +259,12 @@ impl<'a> Page<'a> {
         .await;
     }
 
+    /// Waits until a script returns something that is not null, and gives it.
+    pub async fn until(&self, what: &str, script: &str) -> Value {
+        until(what, SOON, async || Some(self.execute(script).await).filter(|it| !it.is_null()))
+            .await
+    }
+
     /// Runs a script in the page and gives what it returns.
     ///
     /// # Panics
@@ -261,18 +285,79 @@ impl<'a> Page<'a> {
         self.client().await.close_window().await.expect("the window is open");
     }
 
+    /// Loads the page again, as a person does.
+    pub async fn reload(&self) {
+        self.client().await.refresh().await.expect("the page loads again");
+    }
+
+    /// Kills the process that the page and its worker run in. It must be the browser's only page of ours.
+    ///
+    /// # Panics
+    /// If the process does not end.
+    pub async fn crash(self) {
+        let pid = self.browser.worker_process();
+        process::signal(pid, Signal::KILL);
+        let gone = async || (!proc::is_running(pid)).then_some(());
+        until("the end of the page's process", SOON, gone).await;
+        self.browser.forget(&self.window).await;
+    }
+
+    /// Stops the page and its worker, as browsers do to a tab that nobody looks at. Chromium only.
+    pub async fn freeze(&self) {
+        self.devtools("Page.setWebLifecycleState", json!({ "state": "frozen" })).await;
+    }
+
+    /// Lets a frozen page go on. Chromium only.
+    pub async fn thaw(&self) {
+        self.devtools("Page.setWebLifecycleState", json!({ "state": "active" })).await;
+    }
+
+    /// Lets the page's site store so many bytes and no more, for as long as this window is open; as many
+    /// as usual without a number. Chromium only. `navigator.storage.estimate` does not heed it.
+    pub async fn set_quota(&self, bytes: Option<u64>) {
+        let url = self.client().await.current_url().await.expect("the window is open");
+        let mut quota = json!({ "origin": url.origin().ascii_serialization() });
+        if let Some(bytes) = bytes {
+            quota["quotaSize"] = bytes.into();
+        }
+        self.devtools("Storage.overrideQuotaForOrigin", quota).await;
+    }
+
+    /// Runs a script before any of the page's own, each time this window loads something, and lets it do
+    /// what the content security policy forbids. Chromium only.
+    pub async fn run_at_every_load(&self, script: &str) {
+        self.devtools("Page.setBypassCSP", json!({ "enabled": true })).await;
+        self.devtools("Page.addScriptToEvaluateOnNewDocument", json!({ "source": script })).await;
+    }
+
+    /// A command of the DevTools protocol.
+    async fn devtools(&self, command: &'static str, parameters: Value) -> Value {
+        let client = self.client().await;
+        let answer = client.issue_cmd(DevTools { command, parameters }).await;
+        answer.unwrap_or_else(|error| panic!("{command} failed: {error}"))
+    }
+
     async fn choose(&self, input: &str, keys: &str) {
-        until(&format!("a file input labelled {input:?}"), SOON, async || {
+        self.with_file_input(input, async |input| input.send_keys(keys).await).await;
+    }
+
+    /// Does something to the file input of this label once it is there.
+    async fn with_file_input(
+        &self,
+        label: &str,
+        act: impl AsyncFn(Element) -> Result<(), CmdError>,
+    ) {
+        until(&format!("a file input labelled {label:?}"), SOON, async || {
             let client = self.client().await;
             let inputs = client.find_all(Locator::Css("input[type=file]")).await.ok()?;
             // ARIA has no role for file inputs, and Firefox reads out what is chosen after the label.
-            let is_named = |label: &str| {
-                label
-                    .strip_prefix(input)
+            let is_named = |found: &str| {
+                found
+                    .strip_prefix(label)
                     .is_some_and(|rest| rest.is_empty() || rest.starts_with(' '))
             };
             let input = first(&client, inputs, None, is_named).await?;
-            input.send_keys(keys).await.ok()
+            act(input).await.ok()
         })
         .await;
     }
@@ -320,6 +405,24 @@ async fn computed(
     let element = element.element_id().to_string();
     let answer = client.issue_cmd(Computed { element, what }).await?;
     Ok(answer.as_str().unwrap_or_default().to_owned())
+}
+
+/// chromedriver's own command to pass one on to DevTools.
+#[derive(Debug)]
+struct DevTools {
+    command: &'static str,
+    parameters: Value,
+}
+
+impl WebDriverCompatibleCommand for DevTools {
+    fn endpoint(&self, base: &Url, session: Option<&str>) -> Result<Url, url::ParseError> {
+        base.join(&format!("session/{}/goog/cdp/execute", session.unwrap_or_default()))
+    }
+
+    fn method_and_body(&self, _: &Url) -> (Method, Option<String>) {
+        let body = json!({ "cmd": self.command, "params": self.parameters });
+        (Method::POST, Some(body.to_string()))
+    }
 }
 
 /// WebDriver's Get Computed Role and Get Computed Label.

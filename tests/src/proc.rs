@@ -38,6 +38,13 @@ pub fn command_line(pid: u32) -> String {
     String::from_utf8_lossy(&bytes).replace('\0', " ")
 }
 
+/// The names of a process's threads, as far as the system keeps them (15 bytes each).
+pub fn thread_names(pid: u32) -> Vec<String> {
+    let tasks = fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
+    let name = |task: fs::DirEntry| fs::read_to_string(task.path().join("comm")).ok();
+    tasks.filter_map(name).map(|name| name.trim_end().to_owned()).collect()
+}
+
 /// Memory that is this process's own, in bytes: anonymous pages, and shared memory it has mapped. Pages
 /// of files are left out: the system may drop them at will.
 pub fn own_memory(pid: u32) -> u64 {
