@@ -11,11 +11,15 @@ use web::invite;
 use web::text::text;
 use web_sys::{DataTransfer, HtmlElement, HtmlInputElement};
 
-use crate::browser;
+use crate::awake::keep_awake_while_moving;
 use crate::drop::Dropped;
 use crate::home::Home;
 use crate::room::Room;
 use crate::session::{Adding, Screen, Session, server_state};
+use crate::{browser, status};
+
+/// Connecting for longer than this is told.
+const CONNECTING_LONG_SECONDS: f64 = 3.0;
 
 /// Puts the page in place of what `index.html` shows until then.
 pub(crate) fn mount() {
@@ -35,6 +39,7 @@ fn App() -> impl IntoView {
     let dragging = RwSignal::new(false);
     watch_window(session, dragging);
     watch_title(session);
+    keep_awake_while_moving(session);
     if !browser::fragment().is_empty() {
         session.join(invite::link(&browser::origin(), &browser::fragment()));
     }
@@ -63,9 +68,15 @@ fn TopBar() -> impl IntoView {
     let in_room = move || session.screen.with(|screen| *screen != Screen::Home);
     let light = move || match server.get() {
         Some(ServerState::Connected) => ("light is-good", text().connected),
-        Some(ServerState::Lost | ServerState::NetworkGone) => ("light is-bad", text().lost_short),
+        Some(ServerState::Lost) => ("light is-bad", text().lost_short),
+        Some(ServerState::NetworkGone) => ("light is-bad", text().offline_short),
         Some(ServerState::Refused) => ("light is-bad", text().refused_short),
         Some(ServerState::Connecting) | None => ("light", text().connecting),
+    };
+    let waiting = move || {
+        let connecting = matches!(server.get(), Some(ServerState::Connecting));
+        let seconds = if connecting { session.server_for_ms() / 1e3 } else { 0.0 };
+        (seconds >= CONNECTING_LONG_SECONDS).then(|| text().units.duration(seconds))
     };
     view! {
         <header class="top">
@@ -74,7 +85,7 @@ fn TopBar() -> impl IntoView {
                 {text().product}
             </a>
             <Show when=in_room>
-                <p class=move || light().0>{move || light().1}</p>
+                <p class=move || light().0>{move || light().1} " " {waiting}</p>
                 <button class="button is-quiet" on:click=move |_| session.leave()>{text().leave}</button>
             </Show>
         </header>
@@ -94,6 +105,14 @@ fn Mark() -> impl IntoView {
     }
 }
 
+/// What people can do about the connection to the server.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Help {
+    None,
+    TryNow,
+    Reload,
+}
+
 /// What went wrong, and what to do about it.
 #[component]
 fn Notices() -> impl IntoView {
@@ -111,30 +130,37 @@ fn Notices() -> impl IntoView {
         session.state.with(|state| state.as_ref()?.server_message.clone()).unwrap_or_default()
     };
     let trouble = move || match server.get() {
-        Some(ServerState::Refused) => Some(((text().server_refused)(&cause()), true)),
-        _ if !online.get() => Some((text().offline.to_owned(), false)),
-        Some(ServerState::Lost | ServerState::NetworkGone) => {
-            Some(((text().server_lost)(&cause()), false))
-        }
+        Some(ServerState::Refused) => Some(((text().server_refused)(&cause()), Help::Reload)),
+        Some(ServerState::NetworkGone) => Some((text().offline.to_owned(), Help::TryNow)),
+        _ if !online.get() => Some((text().offline.to_owned(), Help::None)),
+        Some(ServerState::Lost) => Some(((text().server_lost)(&cause()), Help::TryNow)),
         _ => None,
     };
     let trouble = Memo::new(move |_| trouble());
+    let next_try = move || {
+        let next = session.state.with(|state| state.as_ref()?.server_retry_ms)?;
+        Some(text().sentence(&status::next_try(next - session.passed_ms())))
+    };
+    let help = move |help| {
+        match help {
+        Help::Reload => Some(view! {
+            <button class="button" on:click=move |_| browser::reload()>{text().reload}</button>
+        }
+        .into_any()),
+        Help::TryNow => Some(view! {
+            // It changes every second, which is not to be read out.
+            <span class="timer" aria-live="off">{next_try}</span>
+            <button class="button" on:click=move |_| session.retry_server()>{text().try_now}</button>
+        }
+        .into_any()),
+        Help::None => None,
+    }
+    };
     view! {
         <div class="notices" role="alert">
             {move || {
-                trouble.get().map(|(sentence, reload)| {
-                    view! {
-                        <p class="notice">
-                            <span>{sentence}</span>
-                            {reload.then(|| {
-                                view! {
-                                    <button class="button" on:click=move |_| browser::reload()>
-                                        {text().reload}
-                                    </button>
-                                }
-                            })}
-                        </p>
-                    }
+                trouble.get().map(|(sentence, helps)| {
+                    view! { <div class="notice"><span>{sentence}</span>{help(helps)}</div> }
                 })
             }}
             {move || {

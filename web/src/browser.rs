@@ -5,7 +5,7 @@ use leptos::prelude::{document, window};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 use web::text::text;
-use web_sys::FileSystemDirectoryHandle;
+use web_sys::{DataTransferItem, FileSystemDirectoryHandle, FileSystemFileHandle};
 
 /// Scheme, host and port of this page.
 pub(crate) fn origin() -> String {
@@ -93,6 +93,57 @@ pub(crate) async fn pick_directory() -> Option<FileSystemDirectoryHandle> {
         Reflect::get(&window, &"showDirectoryPicker".into()).ok()?.dyn_into().ok()?;
     let promise: js_sys::Promise = pick.call1(&window, &options).ok()?.dyn_into().ok()?;
     JsFuture::from(promise).await.ok().map(JsCast::unchecked_into)
+}
+
+/// Whether people can pick files in a way that lets us read them again after a reload. Programs that drive
+/// a browser expect the file input's own chooser.
+pub(crate) fn can_pick_files() -> bool {
+    let driven = Reflect::get(&window().navigator(), &"webdriver".into());
+    has(&window(), "showOpenFilePicker") && !driven.is_ok_and(|driven| driven.is_truthy())
+}
+
+/// Asks for files, as handles; none if people change their mind. Must be called right after a click.
+pub(crate) async fn pick_files() -> Vec<FileSystemFileHandle> {
+    let options = js_sys::Object::new();
+    let _ = Reflect::set(&options, &"multiple".into(), &true.into());
+    let window = window();
+    let picked = async {
+        let pick: Function =
+            Reflect::get(&window, &"showOpenFilePicker".into()).ok()?.dyn_into().ok()?;
+        let promise: js_sys::Promise = pick.call1(&window, &options).ok()?.dyn_into().ok()?;
+        JsFuture::from(promise).await.ok()
+    };
+    let handles = picked.await.map(|handles| js_sys::Array::from(&handles)).unwrap_or_default();
+    handles.iter().map(JsCast::unchecked_into).collect()
+}
+
+/// The handle of what is dropped, where the browser has such; to be called while the event is handled.
+pub(crate) fn handle_of(item: &DataTransferItem) -> Option<js_sys::Promise> {
+    let ask = Reflect::get(item, &"getAsFileSystemHandle".into()).ok()?;
+    ask.dyn_ref::<Function>()?.call0(item).ok()?.dyn_into().ok()
+}
+
+/// Whether people see this page at the moment.
+pub(crate) fn is_visible() -> bool {
+    !document().hidden()
+}
+
+/// Keeps the screen, and with it the device, awake until [`let_sleep`] or until nobody sees the page any
+/// more. `None` where the browser cannot, or will not.
+pub(crate) async fn keep_awake() -> Option<JsValue> {
+    let lock = Reflect::get(&window().navigator(), &"wakeLock".into()).ok()?;
+    let ask: Function = Reflect::get(&lock, &"request".into()).ok()?.dyn_into().ok()?;
+    let promise: js_sys::Promise = ask.call1(&lock, &"screen".into()).ok()?.dyn_into().ok()?;
+    JsFuture::from(promise).await.ok()
+}
+
+/// Gives back what [`keep_awake`] gave.
+pub(crate) fn let_sleep(held: &JsValue) {
+    let release = Reflect::get(held, &"release".into());
+    if let Some(release) = release.ok().and_then(|release| release.dyn_into::<Function>().ok()) {
+        // It is released already if people looked away meanwhile.
+        let _ = release.call0(held);
+    }
 }
 
 /// Shows `title` on the tab.

@@ -9,13 +9,15 @@ use wasm_peer::api::SharedFile;
 use web::paths;
 use web_sys::{
     DataTransfer, File, FileList, FileSystemDirectoryEntry, FileSystemEntry, FileSystemFileEntry,
+    FileSystemFileHandle,
 };
 
 use crate::browser;
 
 /// What was dropped, before it is walked. Must be taken while the event is handled: browsers forget it after.
 pub(crate) struct Dropped {
-    entries: Vec<FileSystemEntry>,
+    /// With the promise of a handle for each, where the browser has such.
+    entries: Vec<(FileSystemEntry, Option<Promise>)>,
     files: Vec<File>,
 }
 
@@ -28,7 +30,7 @@ impl Dropped {
         for i in 0..items.length() {
             let Some(item) = items.get(i).filter(|item| item.kind() == "file") else { continue };
             match item.webkit_get_as_entry().ok().flatten() {
-                Some(entry) => entries.push(entry),
+                Some(entry) => entries.push((entry, browser::handle_of(&item))),
                 // What programs make up, such as a pasted image, is on no file system.
                 None => files.extend(item.get_as_file().ok().flatten()),
             }
@@ -41,10 +43,16 @@ impl Dropped {
         let mut groups: Vec<Vec<SharedFile>> =
             self.files.into_iter().map(|f| vec![alone(f)]).collect();
         let mut count = groups.len();
-        for entry in self.entries {
+        for (entry, handle) in self.entries {
             let mut group = Vec::new();
             let mut folders = Vec::new();
+            let is_file = entry.is_file();
             visit(vec![entry], "", &mut group, &mut folders).await?;
+            // Of folders, the files in them would each have to be permitted again.
+            if let (true, [file], Some(handle)) = (is_file, &mut *group, handle) {
+                let handle = JsFuture::from(handle).await.ok();
+                file.handle = handle.and_then(|handle| handle.dyn_into().ok());
+            }
             while let Some((folder, path)) = folders.pop() {
                 let reader = FileSystemDirectoryEntry::create_reader(&folder);
                 let mut empty = true;
@@ -73,6 +81,17 @@ impl Dropped {
         }
         Ok(apart(groups))
     }
+}
+
+/// What was picked as handles.
+pub(crate) async fn opened(handles: Vec<FileSystemFileHandle>) -> Result<Vec<SharedFile>, String> {
+    let open = |handle: FileSystemFileHandle| async move {
+        let file = JsFuture::from(handle.get_file()).await;
+        let file: File = file.map_err(|error| unreadable(&handle.name(), &error))?.unchecked_into();
+        let path = file.name();
+        Ok::<_, String>(vec![SharedFile { path, file: Some(file), handle: Some(handle) }])
+    };
+    Ok(apart(try_join_all(handles.into_iter().map(open)).await?))
 }
 
 /// What was picked with a file input.

@@ -1,7 +1,7 @@
 //! Who is in the room, and how each is connected to us.
 
 use leptos::prelude::*;
-use wasm_peer::api::{PathKind, PeerInfo, ShareState};
+use wasm_peer::api::{PathKind, PeerInfo, PeerLink, ShareState};
 use web::text::text;
 
 use crate::session::Session;
@@ -85,8 +85,11 @@ fn facts(peer: &PeerInfo) -> Vec<String> {
     if peer.is_creator {
         facts.push(text.made_room.to_owned());
     }
-    if !peer.connected {
-        facts.push(text.peer_connecting.to_owned());
+    match peer.link {
+        PeerLink::Waiting => facts.push(text.peer_waiting.to_owned()),
+        PeerLink::Connecting => facts.push(text.peer_connecting.to_owned()),
+        PeerLink::Reviving => facts.push(text.peer_reviving.to_owned()),
+        PeerLink::Connected => {}
     }
     facts.extend(peer.path.map(|path| {
         match path {
@@ -97,6 +100,7 @@ fn facts(peer: &PeerInfo) -> Vec<String> {
         .to_owned()
     }));
     facts.extend(peer.round_trip_ms.map(text.round_trip));
+    facts.extend(peer.available.map(|room| (text.peer_room)(&text.units.size(room))));
     if peer.sent > 0 {
         facts.push((text.sent)(&text.units.size(peer.sent)));
     }

@@ -2,7 +2,7 @@
 
 use leptos::html;
 use leptos::prelude::*;
-use wasm_peer::api::{ShareState, Storage};
+use wasm_peer::api::Storage;
 use web::text::text;
 
 use crate::app::{Working, focus_when_shown};
@@ -10,7 +10,10 @@ use crate::invite_card::InviteCard;
 use crate::people::People;
 use crate::picker::Picker;
 use crate::session::Session;
-use crate::share_card::{MEMORY_COMFORTABLE_BYTES, ShareCard};
+use crate::share_card::{MEMORY_COMFORTABLE_BYTES, ShareCard, is_ours};
+
+/// Whoever opened a link and meets nobody for so long may have a wrong one.
+const ALONE_FOR_LONG_MS: f64 = 20_000.0;
 
 /// Whoever made the room sees the invite first, whoever came for files the files. The order is that of the
 /// document, so that the keyboard follows it too.
@@ -40,12 +43,18 @@ fn Shelf(heading: NodeRef<html::H1>) -> impl IntoView {
                 .collect::<Vec<_>>()
         })
     });
-    let nothing = move || {
-        let alone = session.state.with(|state| {
-            state.as_ref().is_some_and(|state| state.peer_id.is_some() && state.peers.is_empty())
-        });
-        if alone { text().shelf_empty_alone } else { text().shelf_empty }
-    };
+    let connecting = Memo::new(move |_| {
+        session.state.with(|state| {
+            let peers = state.as_ref().map_or(&[][..], |state| &state.peers);
+            !peers.is_empty() && peers.iter().all(|peer| !peer.connected)
+        })
+    });
+    let nothing = Memo::new(move |_| match session.alone_for_ms() {
+        Some(ms) if ms > ALONE_FOR_LONG_MS => text().shelf_empty_long,
+        Some(_) => text().shelf_empty_alone,
+        None if connecting.get() => text().shelf_connecting,
+        None => text().shelf_empty,
+    });
     view! {
         <section class="shelf" aria-labelledby="shelf-title">
             <h1 id="shelf-title" class="section-title" tabindex="-1" node_ref=heading>
@@ -54,7 +63,7 @@ fn Shelf(heading: NodeRef<html::H1>) -> impl IntoView {
             <MemoryNote />
             <Show
                 when=move || !ids.with(Vec::is_empty)
-                fallback=move || view! { <p class="nothing">{nothing}</p> }
+                fallback=move || view! { <p class="nothing" role="status">{nothing}</p> }
             >
                 <For each=move || ids.get() key=String::clone let:id>
                     <ShareCard id />
@@ -76,7 +85,7 @@ fn MemoryNote() -> impl IntoView {
     let note = Memo::new(move |_| {
         session.state.with(|state| {
             let state = state.as_ref()?;
-            let theirs = state.shares.iter().any(|share| share.state != ShareState::Shared);
+            let theirs = state.shares.iter().any(|share| !is_ours(share.state));
             let limit = text().units.size(MEMORY_COMFORTABLE_BYTES);
             (theirs && state.storage == Storage::Memory).then(|| (text().memory_only)(&limit))
         })

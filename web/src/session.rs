@@ -2,6 +2,7 @@
 //! as signals that the views read. No view talks to the [`Peer`] itself.
 
 use std::collections::{HashMap, HashSet};
+use std::time::Duration;
 
 use leptos::prelude::*;
 use leptos::task::spawn_local;
@@ -16,7 +17,7 @@ use web::roster::Roster;
 use web::text::text;
 use web_sys::FileSystemDirectoryHandle;
 
-use crate::browser;
+use crate::{browser, status};
 
 /// What fills the page.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -57,8 +58,14 @@ pub(crate) struct Session {
     saving: RwSignal<HashSet<String>>,
     /// Shares for which people picked a folder, into which they are written once they are complete.
     into_folder: RwSignal<HashSet<String>>,
-    /// Why the last attempt to save a share failed.
-    save_errors: RwSignal<HashMap<String, String>>,
+    /// Why what people last asked of a share failed.
+    troubles: RwSignal<HashMap<String, String>>,
+    /// A clock that ticks every second, for what waits, and when the state was told by it. Milliseconds.
+    clock: RwSignal<f64>,
+    told_ms: RwSignal<f64>,
+    /// Since when we have been alone in the room, and since when the server has been as it is.
+    alone_since_ms: RwSignal<Option<f64>>,
+    server_since_ms: RwSignal<f64>,
     roster: RwSignal<Roster>,
     peer: StoredValue<Option<Peer>, LocalStorage>,
     callbacks: StoredValue<Option<Callbacks>, LocalStorage>,
@@ -66,7 +73,11 @@ pub(crate) struct Session {
     visit: StoredValue<u32>,
     /// Shares that save themselves once they are complete.
     save_when_complete: StoredValue<HashSet<String>>,
-    uploads: StoredValue<Uploads>,
+    uploads: RwSignal<Uploads>,
+    /// Shares of ours that somebody has received, who may be gone by now.
+    received: StoredValue<HashSet<String>>,
+    /// Files that were chosen again for a share that waits for them, while some are still missing.
+    chosen_again: StoredValue<HashMap<String, Vec<SharedFile>>, LocalStorage>,
 }
 
 /// What the peer calls; must live as long as it may.
@@ -76,10 +87,16 @@ struct Callbacks {
 }
 
 /// Whether anybody fetches from us.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy)]
 struct Uploads {
     bytes: u64,
     last_ms: f64,
+}
+
+impl Default for Uploads {
+    fn default() -> Self {
+        Self { bytes: 0, last_ms: f64::NEG_INFINITY }
+    }
 }
 
 /// So long after the last byte sent somebody still counts as fetching.
@@ -90,7 +107,7 @@ const TONES: usize = 6;
 
 impl Session {
     pub(crate) fn new() -> Self {
-        Self {
+        let session = Self {
             screen: RwSignal::new(Screen::Home),
             state: RwSignal::new(None),
             notice: RwSignal::new(None),
@@ -98,14 +115,22 @@ impl Session {
             adding: RwSignal::new(None),
             saving: RwSignal::new(HashSet::new()),
             into_folder: RwSignal::new(HashSet::new()),
-            save_errors: RwSignal::new(HashMap::new()),
+            troubles: RwSignal::new(HashMap::new()),
+            clock: RwSignal::new(browser::now_ms()),
+            told_ms: RwSignal::new(0.0),
+            alone_since_ms: RwSignal::new(None),
+            server_since_ms: RwSignal::new(0.0),
             roster: RwSignal::new(Roster::default()),
             peer: StoredValue::new_local(None),
             callbacks: StoredValue::new_local(None),
             visit: StoredValue::new(0),
             save_when_complete: StoredValue::new(HashSet::new()),
-            uploads: StoredValue::new(Uploads::default()),
-        }
+            uploads: RwSignal::new(Uploads::default()),
+            received: StoredValue::new(HashSet::new()),
+            chosen_again: StoredValue::new_local(HashMap::new()),
+        };
+        set_interval(move || session.clock.set(browser::now_ms()), Duration::from_secs(1));
+        session
     }
 
     /// The session of this page.
@@ -141,8 +166,32 @@ impl Session {
                 && self.into_folder.with(|shares| shares.contains(&share.id)))
     }
 
-    pub(crate) fn save_error(self, id: &str) -> Option<String> {
-        self.save_errors.with(|errors| errors.get(id).cloned())
+    pub(crate) fn trouble(self, id: &str) -> Option<String> {
+        self.troubles.with(|troubles| troubles.get(id).cloned())
+    }
+
+    /// Milliseconds since the state was told, by a clock that ticks.
+    pub(crate) fn passed_ms(self) -> f64 {
+        (self.clock.get() - self.told_ms.get()).max(0.0)
+    }
+
+    /// For how many milliseconds the server has been as it is.
+    pub(crate) fn server_for_ms(self) -> f64 {
+        (self.clock.get() - self.server_since_ms.get()).max(0.0)
+    }
+
+    /// For how many milliseconds we have been alone in the room, if we are.
+    pub(crate) fn alone_for_ms(self) -> Option<f64> {
+        self.alone_since_ms.get().map(|since| (self.clock.get() - since).max(0.0))
+    }
+
+    /// Whether bytes are on their way, in or out.
+    pub(crate) fn is_moving(self) -> bool {
+        let fetching = self.state.with(|state| {
+            let mut shares = state.iter().flat_map(|state| &state.shares);
+            shares.any(|share| status::is_moving(share.state) && share.waiting.is_none())
+        });
+        fetching || self.clock.get() - self.uploads.get().last_ms < UPLOAD_RECENT_MS
     }
 
     /// Which of the colours for peers is this one's.
@@ -155,12 +204,15 @@ impl Session {
         if self.adding.get_untracked().is_some() {
             return true;
         }
-        let recent = browser::now_ms() - self.uploads.get_value().last_ms < UPLOAD_RECENT_MS;
+        let uploads = self.uploads.get_untracked();
+        let recent = browser::now_ms() - uploads.last_ms < UPLOAD_RECENT_MS;
+        let received = |id: &String| self.received.with_value(|received| received.contains(id));
         self.state.with_untracked(|state| {
             state.iter().flat_map(|state| &state.shares).any(|share| match share.state {
-                ShareState::Shared => share.receivers == 0 || recent,
+                ShareState::Shared => recent || !(share.origin_may_leave || received(&share.id)),
                 ShareState::Opening | ShareState::Receiving | ShareState::Finishing => true,
-                ShareState::Complete => !share.saved,
+                // Somebody fetches from the only copy that there is.
+                ShareState::Complete => !share.saved || (recent && share.copies < 2.0),
                 ShareState::Detached | ShareState::Available | ShareState::Failed => false,
             })
         })
@@ -219,9 +271,7 @@ impl Session {
 
     /// Fetches a share. Without a directory it saves itself as a download once it is complete.
     pub(crate) fn receive(self, id: String, directory: Option<FileSystemDirectoryHandle>) {
-        self.save_errors.update(|errors| {
-            errors.remove(&id);
-        });
+        self.forget_trouble(&id);
         let change = |ids: &mut HashSet<String>, member: bool| {
             if member {
                 ids.insert(id.clone())
@@ -242,6 +292,46 @@ impl Session {
         self.ask(async move |peer| peer.stop(id, erase).await);
     }
 
+    /// Asks for no more of a share until [`Session::resume`].
+    pub(crate) fn pause(self, id: String) {
+        self.ask(async move |peer| peer.pause(id).await);
+    }
+
+    /// Goes on with a share that was paused, or tries at once what is waited for.
+    pub(crate) fn resume(self, id: String) {
+        self.ask(async move |peer| peer.resume(id).await);
+    }
+
+    /// Tries to reach the server now.
+    pub(crate) fn retry_server(self) {
+        self.ask(async move |peer| peer.retry_server().await);
+    }
+
+    /// Goes on sharing files that the browser remembers, if people permit it. To be called from a click.
+    pub(crate) fn allow_access(self, id: String) {
+        self.forget_trouble(&id);
+        self.ask_about(id.clone(), async move |peer| peer.reattach(id).await);
+    }
+
+    /// Goes on sharing with the same files, chosen again, all at once or some after others.
+    pub(crate) fn choose_again(self, id: String, files: Vec<SharedFile>) {
+        self.forget_trouble(&id);
+        let chosen = self.chosen_again.try_update_value(|chosen| {
+            let chosen = chosen.entry(id.clone()).or_default();
+            chosen.retain(|before| files.iter().all(|file| file.path != before.path));
+            chosen.extend(files);
+            serde_wasm_bindgen::to_value(chosen)
+        });
+        self.ask_about(id.clone(), async move |peer| {
+            let chosen = chosen.expect("the session lives as long as the page")?;
+            peer.reattach_files(id.clone(), chosen).await?;
+            self.chosen_again.update_value(|chosen| {
+                chosen.remove(&id);
+            });
+            Ok(())
+        });
+    }
+
     /// Withdraws a share of ours.
     pub(crate) fn unshare(self, id: String) {
         self.ask(async move |peer| peer.unshare(id).await);
@@ -252,9 +342,7 @@ impl Session {
         if !self.saving.try_update(|saving| saving.insert(id.clone())).unwrap_or(false) {
             return;
         }
-        self.save_errors.update(|errors| {
-            errors.remove(&id);
-        });
+        self.forget_trouble(&id);
         spawn_local(async move {
             let Some(peer) = self.peer.get_value() else { return };
             let saved = peer.save(id.clone()).await;
@@ -262,10 +350,7 @@ impl Session {
                 saving.remove(&id);
             });
             if let Err(error) = saved {
-                let sentence = (text().not_saved)(&browser::sentence(&error));
-                self.save_errors.update(|errors| {
-                    errors.insert(id, sentence);
-                });
+                self.tell_trouble(id, (text().not_saved)(&browser::sentence(&error)));
             }
         });
     }
@@ -348,10 +433,13 @@ impl Session {
         self.adding.set(None);
         self.saving.update(HashSet::clear);
         self.into_folder.update(HashSet::clear);
-        self.save_errors.update(HashMap::clear);
+        self.troubles.update(HashMap::clear);
+        self.alone_since_ms.set(None);
         self.roster.set(Roster::default());
         self.save_when_complete.update_value(HashSet::clear);
-        self.uploads.set_value(Uploads::default());
+        self.uploads.set(Uploads::default());
+        self.received.update_value(HashSet::clear);
+        self.chosen_again.update_value(HashMap::clear);
     }
 
     /// Asks the peer for something of which only a failure is to be told; the rest shows in the state.
@@ -364,16 +452,52 @@ impl Session {
         });
     }
 
+    /// The same for something about a share: a failure is told where the share stands.
+    fn ask_about(
+        self,
+        id: String,
+        request: impl AsyncFnOnce(Peer) -> Result<(), JsValue> + 'static,
+    ) {
+        let Some(peer) = self.peer.get_value() else { return };
+        spawn_local(async move {
+            if let Err(error) = request(peer).await {
+                self.tell_trouble(id, text().sentence(&browser::sentence(&error)));
+            }
+        });
+    }
+
+    fn tell_trouble(self, id: String, sentence: String) {
+        self.troubles.update(|troubles| {
+            troubles.insert(id, sentence);
+        });
+    }
+
+    fn forget_trouble(self, id: &str) {
+        self.troubles.update(|troubles| {
+            troubles.remove(id);
+        });
+    }
+
     // What the peer tells.
 
     fn handle_state(self, state: State) {
+        let now = browser::now_ms();
+        self.told_ms.set(now);
+        self.clock.set(now);
+        let server = self.state.with_untracked(|before| before.as_ref().map(|it| it.server));
+        if server != Some(state.server) {
+            self.server_since_ms.set(now);
+        }
+        let alone = state.peer_id.is_some() && state.peers.is_empty();
+        if alone != self.alone_since_ms.get_untracked().is_some() {
+            self.alone_since_ms.set(alone.then_some(now));
+        }
         let uploaded = state.shares.iter().map(|share| share.uploaded).sum();
-        self.uploads.update_value(|uploads| {
-            if uploaded > uploads.bytes {
-                uploads.last_ms = browser::now_ms();
-            }
-            uploads.bytes = uploaded;
-        });
+        let uploads = self.uploads.get_untracked();
+        if uploaded != uploads.bytes {
+            let last_ms = if uploaded > uploads.bytes { now } else { uploads.last_ms };
+            self.uploads.set(Uploads { bytes: uploaded, last_ms });
+        }
         let mut roster = self.roster.get_untracked();
         let peers = state.peers.iter().map(|peer| (&*peer.id, &*peer.name));
         let sources = state.shares.iter().flat_map(|share| &share.sources);
@@ -405,9 +529,10 @@ impl Session {
             (_, Some(name)) if !name.is_empty() => name,
             _ => text.someone.to_owned(),
         });
-        let title = event
-            .share
-            .and_then(|id| untrack(|| self.share_info(&id)))
+        let share = event.share;
+        let title = share
+            .as_ref()
+            .and_then(|id| untrack(|| self.share_info(id)))
             .map(|share| share.title)
             .unwrap_or_default();
         match event.kind {
@@ -418,7 +543,12 @@ impl Session {
                     event.message.as_deref().unwrap_or_default(),
                 ));
             }
-            EventKind::Received => self.announce((text.received_event)(&name, &title)),
+            EventKind::Received => {
+                self.received.update_value(|received| {
+                    received.extend(share);
+                });
+                self.announce((text.received_event)(&name, &title));
+            }
             EventKind::Banned => self.complain((text.banned_event)(&name)),
             // These show as states, which are announced where they stand.
             EventKind::Joined

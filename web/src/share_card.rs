@@ -3,14 +3,14 @@
 use leptos::html;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
-use wasm_peer::api::{FileInfo, ShareInfo, ShareState, Storage};
+use wasm_peer::api::{Access, FileInfo, ShareInfo, ShareState, Storage, Waiting};
 use web::format;
 use web::paths;
 use web::text::text;
 
-use crate::browser;
+use crate::picker::ChooseAgain;
 use crate::session::Session;
-use crate::status;
+use crate::{browser, status};
 
 /// Beyond this much, what is kept in memory may end the tab on common phones and computers. Browsers tell no
 /// limit of theirs.
@@ -37,12 +37,17 @@ pub(crate) fn ShareCard(id: String) -> impl IntoView {
     let problem = Memo::new(move |_| {
         share.with(|share| {
             session
-                .save_error(&share.id)
+                .trouble(&share.id)
                 .or_else(|| share.error.as_deref().map(|error| text().sentence(error)))
         })
     });
     let no_room = Memo::new(move |_| no_room(session, share));
     let state = Memo::new(move |_| share.with(|share| share.state));
+    let hint = Memo::new(move |_| share.with(status::hint));
+    let timer = move || {
+        share.with(|share| status::waiting(share).map(|it| status::timer(it, session.passed_ms())))
+    };
+    let others = Memo::new(move |_| share.with(|share| status::others(session, share)));
     Some(view! {
         <article
             class="share"
@@ -60,6 +65,14 @@ pub(crate) fn ShareCard(id: String) -> impl IntoView {
                 <span class="share-word" role="status">{word}</span>
                 <span class="figures">{move || figures.get().join(" · ")}</span>
             </p>
+            {move || hint.get().map(|hint| view! {
+                <p class="share-hint">{hint} " " <span class="timer">{timer}</span></p>
+            })}
+            <Show when=move || !others.with(Vec::is_empty)>
+                <ul class="share-others">
+                    {move || others.get().into_iter().map(|line| view! { <li><bdi>{line}</bdi></li> }).collect_view()}
+                </ul>
+            </Show>
             <div role="alert">
                 {move || problem.get().map(|problem| view! { <p class="problem">{problem}</p> })}
                 {move || no_room.get().map(|note| view! { <p class="problem">{note}</p> })}
@@ -96,7 +109,7 @@ fn Bar(share: Share) -> impl IntoView {
 
 /// The class and width of each part of the bar. What came from nobody we know of was here before.
 fn parts(session: Session, share: &ShareInfo) -> Vec<(String, String)> {
-    if matches!(share.state, ShareState::Shared | ShareState::Detached) {
+    if is_ours(share.state) {
         return vec![("bar-part is-ours".to_owned(), "100%".to_owned())];
     }
     if share.total == 0 {
@@ -104,7 +117,7 @@ fn parts(session: Session, share: &ShareInfo) -> Vec<(String, String)> {
     }
     let width = |bytes: u64| format!("{:.2}%", bytes as f64 * 100.0 / share.total as f64);
     let sent: u64 = share.sources.iter().map(|source| source.bytes).sum();
-    let before = share.have.saturating_sub(sent);
+    let before = status::here(share).saturating_sub(sent);
     let mut parts = Vec::new();
     if before > 0 {
         parts.push(("bar-part is-before".to_owned(), width(before)));
@@ -125,13 +138,18 @@ fn facts(session: Session, share: Share) -> String {
         if share.directory_count > 0 {
             facts.push((text.empty_folders)(share.directory_count));
         }
-        if matches!(share.state, ShareState::Shared | ShareState::Detached) {
+        if is_ours(share.state) {
             facts.push(text.from_you.to_owned());
         } else if let Some(name) = origin(session, share) {
             facts.push((text.from)(&name));
         }
         facts.join(" · ")
     })
+}
+
+/// Whether we share it.
+pub(crate) fn is_ours(state: ShareState) -> bool {
+    matches!(state, ShareState::Shared | ShareState::Detached)
 }
 
 /// The name of whoever shares it, while they are here.
@@ -150,7 +168,7 @@ fn no_room(session: Session, share: Share) -> Option<String> {
         Some((state.storage, state.available))
     })?;
     share.with(|share| {
-        let missing = share.total.saturating_sub(share.have);
+        let missing = share.total.saturating_sub(status::here(share));
         let size = |bytes| text().units.size(bytes);
         match storage {
             _ if share.state != ShareState::Available => None,
@@ -170,7 +188,13 @@ fn Actions(share: Share, state: Memo<ShareState>) -> impl IntoView {
     let id = move || share.with_untracked(|share| share.id.clone());
     let several = share.with_untracked(|share| share.file_count != 1 || share.directory_count > 0);
     let saved = Memo::new(move |_| share.with(|share| share.saved));
-    let some_here = Memo::new(move |_| share.with(|share| share.have > 0));
+    let some_here = Memo::new(move |_| share.with(|share| status::here(share) > 0));
+    let whole = Memo::new(move |_| share.with(status::is_whole));
+    let cause = Memo::new(move |_| share.with(|share| Some(status::waiting(share)?.cause)));
+    let access = Memo::new(move |_| share.with(|share| share.access));
+    let in_folder = |file: &FileInfo| file.path.contains('/');
+    let folders = share.with_untracked(|share| share.files.iter().any(in_folder));
+    let loose = share.with_untracked(|share| !share.files.iter().all(in_folder));
     let into_folder = move || {
         (several && browser::can_pick_directory()).then(|| {
             view! {
@@ -187,19 +211,65 @@ fn Actions(share: Share, state: Memo<ShareState>) -> impl IntoView {
             }
         })
     };
-    let remove = move || {
+    let remove = move |label: &'static str| {
         view! {
-            <button class="button is-quiet" on:click=move |_| session.stop(id(), true)>
-                {text().remove}
-            </button>
+            <button class="button is-quiet" on:click=move |_| session.stop(id(), true)>{label}</button>
         }
+    };
+    let stop_sharing = move || {
+        view! {
+            <button class="button" on:click=move |_| session.unshare(id())>{text().stop_sharing}</button>
+        }
+    };
+    // Before a wait for room is over by itself, people may have made some.
+    let going_on = move || {
+        match cause.get() {
+        Some(Waiting::Paused) => view! {
+            <button class="button is-main" on:click=move |_| session.resume(id())>{text().resume}</button>
+        }
+        .into_any(),
+        Some(Waiting::DiskFull | Waiting::Budget) => view! {
+            <button class="button is-main" on:click=move |_| session.resume(id())>{text().try_now}</button>
+        }
+        .into_any(),
+        _ => view! {
+            <button class="button" on:click=move |_| session.pause(id())>{text().pause}</button>
+        }
+        .into_any(),
+    }
     };
     let buttons = move || {
         match state.get() {
-        ShareState::Shared | ShareState::Detached => view! {
-            <button class="button" on:click=move |_| session.unshare(id())>
-                {text().stop_sharing}
+        ShareState::Shared => stop_sharing().into_any(),
+        ShareState::Detached => view! {
+            {(access.get() == Some(Access::Permission)).then(|| view! {
+                <button class="button is-main" on:click=move |_| session.allow_access(id())>
+                    {text().allow_access}
+                </button>
+            })}
+            <ChooseAgain
+                share=id()
+                loose
+                folders
+                is_main=access.get() != Some(Access::Permission)
+            />
+            {stop_sharing()}
+        }
+        .into_any(),
+        ShareState::Available if whole.get() => view! {
+            <button class="button is-main" on:click=move |_| session.receive(id(), None)>
+                {text().save}
             </button>
+            {into_folder()}
+            {remove(text().discard)}
+        }
+        .into_any(),
+        ShareState::Available if some_here.get() => view! {
+            <button class="button is-main" on:click=move |_| session.receive(id(), None)>
+                {text().resume}
+            </button>
+            {into_folder()}
+            {remove(text().discard)}
         }
         .into_any(),
         ShareState::Available => view! {
@@ -207,19 +277,23 @@ fn Actions(share: Share, state: Memo<ShareState>) -> impl IntoView {
                 {text().receive}
             </button>
             {into_folder()}
-            {some_here.get().then(remove)}
             {several.then(|| view! { <span class="hint">{text().zip_note}</span> })}
         }
         .into_any(),
-        ShareState::Opening | ShareState::Receiving | ShareState::Finishing => view! {
-            <button class="button" on:click=move |_| session.stop(id(), false)>{text().cancel}</button>
+        ShareState::Opening | ShareState::Receiving => view! {
+            {going_on}
+            <button class="button is-quiet" on:click=move |_| session.stop(id(), false)>{text().cancel}</button>
+        }
+        .into_any(),
+        ShareState::Finishing => view! {
+            <button class="button is-quiet" on:click=move |_| session.stop(id(), false)>{text().cancel}</button>
         }
         .into_any(),
         ShareState::Complete => view! {
             <button class="button" class:is-main=move || !saved.get() on:click=move |_| session.save(id())>
                 {text().save}
             </button>
-            {remove()}
+            {remove(text().remove)}
         }
         .into_any(),
         ShareState::Failed => view! {
@@ -227,7 +301,7 @@ fn Actions(share: Share, state: Memo<ShareState>) -> impl IntoView {
                 {text().try_again}
             </button>
             {into_folder()}
-            {some_here.get().then(remove)}
+            {some_here.get().then(|| remove(text().remove))}
         }
         .into_any(),
     }

@@ -46,10 +46,12 @@ pub struct Catalogue {
     pub connecting: &'static str,
     pub connected: &'static str,
     pub lost_short: &'static str,
+    pub offline_short: &'static str,
     pub refused_short: &'static str,
     pub server_lost: fn(&str) -> String,
     pub server_refused: fn(&str) -> String,
     pub offline: &'static str,
+    pub try_now: &'static str,
     pub reload: &'static str,
     pub dismiss: &'static str,
 
@@ -71,7 +73,10 @@ pub struct Catalogue {
     pub someone: &'static str,
     pub namesake: fn(&str, usize) -> String,
     pub made_room: &'static str,
+    pub peer_waiting: &'static str,
     pub peer_connecting: &'static str,
+    pub peer_reviving: &'static str,
+    pub peer_room: fn(&str) -> String,
     pub path_lan: &'static str,
     pub path_direct: &'static str,
     pub path_relayed: &'static str,
@@ -85,6 +90,8 @@ pub struct Catalogue {
     pub shelf_title: &'static str,
     pub shelf_empty: &'static str,
     pub shelf_empty_alone: &'static str,
+    pub shelf_empty_long: &'static str,
+    pub shelf_connecting: &'static str,
     pub files: fn(u32) -> String,
     pub empty_folders: fn(u32) -> String,
     pub from_you: &'static str,
@@ -92,9 +99,15 @@ pub struct Catalogue {
     pub receive: &'static str,
     pub receive_into_folder: &'static str,
     pub zip_note: &'static str,
+    pub pause: &'static str,
+    pub resume: &'static str,
+    pub discard: &'static str,
     pub cancel: &'static str,
     pub save: &'static str,
     pub stop_sharing: &'static str,
+    pub allow_access: &'static str,
+    pub choose_files_again: &'static str,
+    pub choose_folder_again: &'static str,
     pub try_again: &'static str,
     pub remove: &'static str,
     pub progress_of: fn(&str) -> String,
@@ -109,20 +122,46 @@ pub struct Catalogue {
     pub copies: fn(f64) -> String,
     pub may_close: &'static str,
     pub available: &'static str,
-    pub already_here: fn(&str) -> String,
     pub opening: &'static str,
     pub receiving: &'static str,
     pub time_left: fn(&str) -> String,
     pub from_peers: fn(usize) -> String,
+    pub unfinished: &'static str,
+    pub unfinished_hint: &'static str,
+    pub received_before: &'static str,
+    pub received_before_hint: &'static str,
+    pub detached: &'static str,
+    pub detached_permission_hint: &'static str,
+    pub detached_choose_hint: &'static str,
+
+    // What a share waits for, why, and what helps.
+    pub waiting_for: fn(&str) -> String,
+    pub next_try: fn(&str) -> String,
+    pub next_try_now: &'static str,
+    pub waiting_connecting: &'static str,
+    pub waiting_connecting_hint: &'static str,
     pub waiting_source: &'static str,
     pub waiting_source_hint: &'static str,
     pub nobody_has: fn(&str) -> String,
+    pub source_unreadable: &'static str,
+    pub source_unreadable_hint: &'static str,
     pub waiting_silence: &'static str,
     pub waiting_silence_hint: &'static str,
     pub paused: &'static str,
     pub paused_hint: &'static str,
+    pub paused_by_them: &'static str,
+    pub paused_by_them_hint: &'static str,
     pub receiving_off: &'static str,
     pub receiving_off_hint: &'static str,
+    pub disk_full: &'static str,
+    pub disk_full_hint: fn(Option<&str>, Option<&str>) -> String,
+    pub budget: &'static str,
+    pub budget_hint: fn(Option<&str>) -> String,
+    pub halted_paused: fn(&str) -> String,
+    pub halted_disk_full: fn(&str) -> String,
+    pub halted_unreadable: fn(&str) -> String,
+    pub too_little_room: fn(&str, &str) -> String,
+
     pub finishing: &'static str,
     pub saving: &'static str,
     pub ready_to_save: &'static str,
@@ -204,10 +243,11 @@ pub static ENGLISH: Catalogue = Catalogue {
     connecting: "Connecting…",
     connected: "Connected",
     lost_short: "Server lost",
+    offline_short: "Offline",
     refused_short: "Refused",
     server_lost: |cause| {
         format!(
-            "{} Transfers under way go on; nobody new can join until it is back. Trying again by itself.",
+            "{} Transfers under way go on; nobody new can join until it is back.",
             ENGLISH.sentence(if cause.is_empty() { "the server cannot be reached" } else { cause })
         )
     },
@@ -218,6 +258,7 @@ pub static ENGLISH: Catalogue = Catalogue {
         )
     },
     offline: "This device is offline. Check its network; everything goes on by itself once it is back.",
+    try_now: "Try now",
     reload: "Reload",
     dismiss: "Dismiss",
 
@@ -237,7 +278,10 @@ pub static ENGLISH: Catalogue = Catalogue {
     someone: "Someone",
     namesake: |name, number| format!("{name} ({number})"),
     made_room: "made this room",
+    peer_waiting: "not connected yet",
     peer_connecting: "connecting…",
+    peer_reviving: "connection broke, reviving it…",
+    peer_room: |size| format!("room for {size}"),
     path_lan: "same network",
     path_direct: "direct",
     path_relayed: "through a relay",
@@ -254,6 +298,9 @@ pub static ENGLISH: Catalogue = Catalogue {
     shelf_empty: "Nothing is shared yet. It shows up here as soon as somebody shares.",
     shelf_empty_alone: "Nobody is here at the moment. Ask whoever invited you to open their page; \
                         this one waits.",
+    shelf_empty_long: "Still nobody here. Ask whoever invited you to open their page. If it is open, \
+                       compare the link: one wrong character leads to another, empty room.",
+    shelf_connecting: "Connecting to who is here. What they share shows up as soon as that is done.",
     files: |n| files(n as usize),
     empty_folders: |n| plural(n as usize, "1 empty folder", "empty folders"),
     from_you: "from you",
@@ -261,9 +308,15 @@ pub static ENGLISH: Catalogue = Catalogue {
     receive: "Receive",
     receive_into_folder: "Receive into a folder…",
     zip_note: "Saves as one ZIP.",
+    pause: "Pause",
+    resume: "Resume",
+    discard: "Discard",
     cancel: "Cancel",
     save: "Save",
     stop_sharing: "Stop sharing",
+    allow_access: "Allow access",
+    choose_files_again: "Choose the files again",
+    choose_folder_again: "Choose the folder again",
     try_again: "Try again",
     remove: "Delete from this browser",
     progress_of: |title| format!("Progress of {title}"),
@@ -291,22 +344,77 @@ pub static ENGLISH: Catalogue = Catalogue {
     copies: |n| format!("{:.1} copies in the room", (n * 10.0).floor() / 10.0),
     may_close: "you may close this tab",
     available: "Available",
-    already_here: |size| format!("{size} already here"),
     opening: "Preparing…",
     receiving: "Receiving",
     time_left: |duration| format!("{duration} left"),
     from_peers: |n| format!("from {}", plural(n, "1 peer", "peers")),
+    unfinished: "Unfinished",
+    unfinished_hint: "This is left from before. Resume fetches only what is missing; Discard erases it.",
+    received_before: "Received before",
+    received_before_hint: "All of it is still in this browser, to be saved again. Discard erases it.",
+    detached: "Its files cannot be read",
+    detached_permission_hint: "The browser needs your permission to read these files once more, as after \
+                               a reload. Others then go on from where they are.",
+    detached_choose_hint: "The browser has lost sight of these files, as after a reload. Choose the same \
+                           ones, and others go on from where they are.",
+
+    waiting_for: |duration| format!("For {duration}"),
+    next_try: |duration| format!("next try in {duration}"),
+    next_try_now: "trying now",
+    waiting_connecting: "Connecting",
+    waiting_connecting_hint: "Connecting to someone who may have it. If it takes long, ask whether their \
+                              page is open.",
     waiting_source: "Waiting for someone who has it",
-    waiting_source_hint: "It goes on as soon as they are back.",
+    waiting_source_hint: "It goes on by itself as soon as they are here. Ask them to open this room.",
     nobody_has: |missing| {
-        format!("Nobody here has the last {missing}. It goes on as soon as someone does.")
+        format!(
+            "Nobody here has the last {missing}. It goes on by itself as soon as someone does: ask \
+             whoever shared it to open this room."
+        )
     },
+    source_unreadable: "The sender cannot read the files",
+    source_unreadable_hint: "Their page was loaded again. Ask them to allow access, or to choose the files \
+                             again; then it goes on by itself.",
     waiting_silence: "Waiting for an answer",
-    waiting_silence_hint: "The connection may have broken; it is revived or given up by itself.",
+    waiting_silence_hint: "The connection may have broken; it is revived or made anew by itself. If that \
+                           takes long, check the network here and there.",
     paused: "Paused",
-    paused_hint: "It goes on from here when you resume it.",
+    paused_hint: "You paused it. It goes on from here when you resume it.",
+    paused_by_them: "Paused by the sender",
+    paused_by_them_hint: "Whoever has it does not send at the moment. It goes on by itself when they do.",
     receiving_off: "Receiving is off",
     receiving_off_hint: "It goes on from here when you switch receiving on.",
+    disk_full: "Disk full",
+    disk_full_hint: |needed, available| {
+        let room = match (needed, available) {
+            (Some(needed), Some(available)) => {
+                format!("It needs {needed}, and there is room for {available}.")
+            }
+            (Some(needed), None) => format!("It needs {needed}, and there is less room than that."),
+            (None, _) => "There is no room for the rest.".to_owned(),
+        };
+        format!(
+            "{room} Free some space, or delete something received here; then it goes on by itself. What \
+             came so far is kept."
+        )
+    },
+    budget: "Over the storage budget",
+    budget_hint: |needed| {
+        let needed = needed.map_or("This".to_owned(), |it| format!("{it} more"));
+        format!(
+            "{needed} would be over what this page may keep. Save and delete something received here; \
+             then it goes on by itself."
+        )
+    },
+    halted_paused: |name| format!("{name} has paused it."),
+    halted_disk_full: |name| {
+        format!("{name} has no room left; it goes on once some space is free there.")
+    },
+    halted_unreadable: |name| {
+        format!("{name} cannot read its files: ask them to allow access, or to choose them again.")
+    },
+    too_little_room: |name, size| format!("{name} has room for only {size}."),
+
     finishing: "Checking…",
     saving: "Saving…",
     ready_to_save: "Ready to save",
