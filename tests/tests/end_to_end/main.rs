@@ -2,14 +2,18 @@
 //! so that its tests can take turns; one module for each thing to be shown, each of which says at its
 //! top what that is.
 
+mod asleep;
 mod choice;
 mod command;
 mod early;
 mod folders;
+mod full;
 mod interop;
 mod killed;
 mod misbehaving;
+mod origin;
 mod outages;
+mod page_waits;
 mod resume;
 mod secrecy;
 mod swarm;
