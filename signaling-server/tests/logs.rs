@@ -51,6 +51,7 @@ async fn log_of_a_busy_hour(level: LevelFilter) -> (String, Vec<PeerId>, ResumeT
     assert_eq!(alice.next().await, ServerMessage::PeerJoined { peer: bob.peer });
     let resume = bob.resume();
     let mut bob = Client::connect(server.address, from).await.join_as(ROOM, Some(resume)).await;
+    assert_eq!(alice.next().await, ServerMessage::PeerJoined { peer: bob.peer });
     let peers = vec![alice.peer, bob.peer];
     bob.signal(alice.peer, ENVELOPE).await;
     assert!(matches!(alice.next().await, ServerMessage::Signal { .. }));

@@ -8,18 +8,18 @@
 //!   not durable yet is fetched again. What was on its way to a process that was killed is lost as well; how
 //!   much was sent in vain is printed beside it.
 //!
-//! The points follow from a seed, which is printed; `SHOAL_SEED` sets it. How far a process comes by then
+//! The points follow from a seed that is printed. How far a process comes by then
 //! is the machine's affair: a transfer that was over before does not count, and another is made.
 
-use std::hash::{BuildHasher, RandomState};
 use std::path::Path;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use native_peer::InviteLink;
 use native_peer::storage::audit;
 use tests::wait::SOON;
-use tests::{Server, Shoal, is_long, turn};
+use tests::{Random, Server, Shoal, is_long, turn};
 use tokio::time::Instant;
 
 use crate::{MIB, Made, PIECE, Workbench};
@@ -28,7 +28,7 @@ const TOTAL: u64 = 64 * MIB;
 /// What may be fetched twice.
 const TWICE: u64 = 4 * MIB;
 /// Transfers side by side: while one pair connects, another moves bytes.
-const SIDE_BY_SIDE: u64 = 3;
+const SIDE_BY_SIDE: u32 = 3;
 
 /// How one went.
 struct Outcome {
@@ -61,20 +61,18 @@ struct Setting {
     bench: Workbench,
     server: Server,
     file: Made,
-    seed: u64,
+    random: Mutex<Random>,
     /// How long a transfer takes, about.
     duration: Duration,
 }
 
 impl Setting {
     async fn new(who: &'static str) -> Self {
-        let seed = std::env::var("SHOAL_SEED").ok().and_then(|seed| seed.parse().ok());
-        let seed = seed.unwrap_or_else(|| RandomState::new().hash_one(who));
-        println!("{who}: SHOAL_SEED={seed}");
+        let random = Mutex::new(Random::announced());
         let bench = Workbench::new();
         let server = Server::start().await;
         let file = bench.file("killed.bin", TOTAL);
-        let mut setting = Self { who, bench, server, file, seed, duration: Duration::ZERO };
+        let mut setting = Self { who, bench, server, file, random, duration: Duration::ZERO };
         // So long does it take from the first byte on when nobody is killed.
         let (mut sender, mut receiver) = setting.pair(u64::MAX).await;
         let start = Instant::now();
@@ -93,7 +91,7 @@ impl Setting {
             while counted.load(Ordering::Relaxed) < wanted {
                 let n = next.fetch_add(1, Ordering::Relaxed);
                 assert!(n < wanted * 4, "transfers are over before anybody can be killed");
-                if let Some(outcome) = once(n, self.point(n)).await {
+                if let Some(outcome) = once(n, self.point()).await {
                     counted.fetch_add(1, Ordering::Relaxed);
                     outcomes.push(outcome);
                 }
@@ -104,13 +102,12 @@ impl Setting {
         [a, b, c].into_iter().flatten().collect()
     }
 
-    /// How long after the beginning the one of this number is killed.
-    fn point(&self, n: u64) -> Duration {
-        let hash = blake3::hash(&[self.seed.to_le_bytes(), n.to_le_bytes()].concat());
-        let (bytes, _) = hash.as_bytes().split_at(4);
-        let share = bytes.iter().fold(0.0, |sum, &byte| (sum + f64::from(byte)) / 256.0);
+    /// How long after the beginning one is killed.
+    fn point(&self) -> Duration {
+        let mut random = self.random.lock().expect("nobody panics with it");
         // Those side by side share the machine.
-        self.duration.mul_f64(share * SIDE_BY_SIDE as f64)
+        let longest = self.duration * SIDE_BY_SIDE;
+        Duration::from_micros(random.between(0, longest.as_micros() as u64))
     }
 
     /// A sender with a configuration of its own, and a receiver that has begun.

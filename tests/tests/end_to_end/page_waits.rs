@@ -21,7 +21,8 @@ async fn whatever_is_waited_for_has_a_name_a_timer_and_something_that_helps() {
     cut_off.says("The invite is incomplete or damaged").await;
     cut_off.close().await;
 
-    let file = bench.file("waits.bin", 24 * MIB);
+    // So large that it is not over before the end.
+    let file = bench.file("waits.bin", 96 * MIB);
     let mut sender = Shoal::send(&server, &[&file.path], &["--upload-limit", "2MiB"]);
     let page = browser.open(&sender.invite_link().await).await;
     page.run_at_every_load(COUNT_LOCKS).await;

@@ -19,6 +19,9 @@ use crate::waits;
 /// When everything known is complete, this long is waited for more: several shares of one room become
 /// known one after the other.
 const SETTLE: Duration = Duration::from_millis(300);
+/// When everything was here already, this long is waited for somebody to connect to: they may have more,
+/// and senders want to know that it was received.
+const ALONE: Duration = Duration::from_secs(10);
 
 /// Receives until everything is complete; with `--stay`, until interrupted.
 pub(crate) async fn run(arguments: ReceiveArguments, output: &mut Output) -> Result<(), Failure> {
@@ -48,8 +51,12 @@ pub(crate) async fn run(arguments: ReceiveArguments, output: &mut Output) -> Res
 #[derive(Default)]
 struct Shares {
     complete: BTreeMap<ShareId, bool>,
-    /// When the last one became known.
+    /// When the last one became known, or the first peer that may have more.
     latest: Option<Instant>,
+    /// Whether somebody was connected.
+    met: bool,
+    /// When the last one was complete.
+    completed: Option<Instant>,
 }
 
 impl Shares {
@@ -59,7 +66,9 @@ impl Shares {
     }
 
     fn settled(&self) -> bool {
-        self.latest.is_some_and(|latest| latest.elapsed() >= SETTLE)
+        let long_ago = |at: Option<Instant>, time| at.is_some_and(|at| at.elapsed() >= time);
+        let heard = self.met || long_ago(self.completed, ALONE);
+        heard && long_ago(self.latest, SETTLE)
     }
 }
 
@@ -93,6 +102,11 @@ async fn fetch(
             Step::Event(Event::Completed { share }) => {
                 tell_complete(room, share, folder, storage, output).await?;
                 shares.complete.insert(share, true);
+                shares.completed = Some(Instant::now());
+            }
+            Step::Event(Event::PeerConnected { .. }) if !shares.met => {
+                shares.met = true;
+                shares.latest = shares.latest.map(|_| Instant::now());
             }
             Step::Event(Event::Failed { share, reason })
                 if shares.complete.contains_key(&share) =>
