@@ -162,6 +162,10 @@ impl Swarm {
                 self.on_joined(peer, members);
             }
             ServerMessage::PeerJoined { peer } if Some(peer) != self.peer_id => {
+                // What it was sent while it was away is lost: an attempt to connect is made anew.
+                if let Some(attempt) = self.attempt_to(peer) {
+                    self.close_lane(attempt, CloseReason::Replaced, false);
+                }
                 if let Some(member) = self.remember(peer, self.now + NEWCOMER_PATIENCE) {
                     member.present = true;
                     self.revive(peer);
@@ -233,6 +237,12 @@ impl Swarm {
     pub(super) fn is_connected(&self, peer: PeerId) -> bool {
         let lane = self.members.get(&peer).and_then(|member| member.lane);
         lane.and_then(|lane| self.lanes.get(&lane)).is_some_and(|lane| lane.confirmed)
+    }
+
+    /// The connection to this member that is still coming about, if there is one.
+    fn attempt_to(&self, peer: PeerId) -> Option<ConnectionId> {
+        let lane = self.members.get(&peer)?.lane?;
+        self.lanes.get(&lane).is_some_and(|it| !it.confirmed).then_some(lane)
     }
 
     /// The server does not know this peer (any more). What is connected stays so.

@@ -69,6 +69,25 @@ fn after_an_outage_the_transfer_goes_on_within_seconds() {
 }
 
 #[test]
+fn whoever_comes_back_first_tries_anew_when_the_other_is_back() {
+    for (first, seed) in [(0, 0), (1, 0), (0, 1), (1, 1)] {
+        let (mut world, share) = room(seed, 2);
+        world.block_path(0, 1);
+        (0..2).for_each(|peer| world.block_server(peer, true));
+        world.run_for(60 * SECOND);
+        world.heal_path(0, 1);
+        world.block_server(first, false);
+        // Long enough to join, and to offer to somebody whom the server still takes to be there.
+        world.until(MINUTE, "joined", |w| w.peers[first].swarm.is_joined());
+        world.run_for(5 * SECOND);
+        world.block_server(1 - first, false);
+        world.until(MINUTE, "joined", |w| w.peers[1 - first].swarm.is_joined());
+        let took = moving(&mut world, 1, share);
+        assert!(took <= 5 * SECOND, "{took:?} after {first} was back first, seed {seed}");
+    }
+}
+
+#[test]
 fn who_comes_back_to_the_server_after_an_outage_is_who_it_was() {
     let (mut world, _) = room(1, 3);
     let ids: Vec<_> = world.peers.iter().map(|peer| peer.swarm.peer_id()).collect();
