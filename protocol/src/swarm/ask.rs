@@ -29,6 +29,10 @@ const MIN_BUDGET_PIECES: u64 = 8;
 const SLOW: f64 = 4.0;
 /// Requests under way on one lane; far fewer than a peer puts up with.
 const MAX_ASKED: usize = 256;
+/// While a share has so much that is not durable, its disk is slower than its sources …
+const SLOW_DISK_BYTES: u64 = 2 << 20;
+/// … and with all that was asked for it comes to no more than this, which a crash would cost.
+const MAX_UNDURABLE_BYTES: u64 = 4 << 20;
 /// Only when so few pieces are missing, a piece is asked of a second peer …
 const ENDGAME_PIECES: u32 = 8;
 /// … and only if the first has had at least so long, and longer than the second will take.
@@ -71,7 +75,7 @@ impl Swarm {
     /// Asks one lane for one run of a share's pieces; false if nobody can be asked for any.
     fn ask_somebody(&mut self, id: ShareId) -> bool {
         let Some(share) = self.shelf.get(&id) else { return false };
-        let memory = self.free_memory(id, 2 * piece_bytes(share));
+        let memory = self.free_memory(id, 2 * piece_bytes(share)).min(self.free_to_lose(id, share));
         if memory < piece_bytes(share) {
             return false;
         }
@@ -157,6 +161,19 @@ impl Swarm {
         free.max(least.saturating_sub(self.in_flight_of(id) - aside))
     }
 
+    /// How much more of a share may be asked for so that a crash does not cost much: while the disk keeps
+    /// up with the sources, what they and the way to them need; else, less the longer it takes.
+    fn free_to_lose(&self, id: ShareId, share: &Share) -> u64 {
+        let State::Receiving(download) = &share.state else { return 0 };
+        let undurable = self.unwritten_of(id) + download.uncommitted_bytes();
+        let piece = piece_bytes(share);
+        if undurable < SLOW_DISK_BYTES.max(2 * piece) {
+            return u64::MAX;
+        }
+        let most = MAX_UNDURABLE_BYTES.max(4 * piece);
+        most.saturating_sub(undurable + self.asked_of(id))
+    }
+
     /// How fast the fastest lane is, in bytes per second.
     fn best_pace(&self) -> f64 {
         self.lanes.values().filter_map(|lane| lane.window.pace()).fold(0.0, f64::max)
@@ -164,10 +181,19 @@ impl Swarm {
 
     /// Bytes of a share that were asked for and are not yet written.
     pub(super) fn in_flight_of(&self, id: ShareId) -> u64 {
-        let of_share = (id, PieceIndex(0))..=(id, PieceIndex(u32::MAX));
+        self.asked_of(id) + self.unwritten_of(id)
+    }
+
+    /// Bytes of a share that were asked for and have not come.
+    fn asked_of(&self, id: ShareId) -> u64 {
         let asked = self.lanes.values().flat_map(|lane| lane.asked.values());
-        asked.filter(|asked| asked.share == id).map(|asked| asked.left).sum::<u64>()
-            + self.unwritten.range(of_share).map(|(_, bytes)| bytes).sum::<u64>()
+        asked.filter(|asked| asked.share == id).map(|asked| asked.left).sum()
+    }
+
+    /// Bytes of a share that were verified and are not yet written.
+    fn unwritten_of(&self, id: ShareId) -> u64 {
+        let of_share = (id, PieceIndex(0))..=(id, PieceIndex(u32::MAX));
+        self.unwritten.range(of_share).map(|(_, bytes)| bytes).sum()
     }
 
     /// Bytes that were asked for and are not yet written.

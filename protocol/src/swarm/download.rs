@@ -55,6 +55,7 @@ pub(super) struct Download {
     written_bytes: u64,
     commit_at: Option<Instant>,
     committing: Vec<PieceIndex>,
+    committing_bytes: u64,
     /// How many of the known batches were handed to storage, and how many were before the last commit.
     batches_kept: usize,
     batches_kept_before: usize,
@@ -86,6 +87,7 @@ impl Download {
             written_bytes: 0,
             commit_at: None,
             committing: Vec::new(),
+            committing_bytes: 0,
             batches_kept: 0,
             batches_kept_before: 0,
             fetched: 0,
@@ -99,6 +101,11 @@ impl Download {
     /// When written pieces are to be committed, if nothing is being committed.
     pub(super) fn commit_due(&self) -> Option<Instant> {
         self.commit_at.filter(|_| self.committing.is_empty())
+    }
+
+    /// Bytes that are written and not yet durable.
+    pub(super) fn uncommitted_bytes(&self) -> u64 {
+        self.written_bytes + self.committing_bytes
     }
 
     /// What was written is committed without waiting for more.
@@ -367,7 +374,7 @@ impl Swarm {
         }
         let mut pieces = std::mem::take(&mut download.written);
         pieces.sort_unstable();
-        download.written_bytes = 0;
+        download.committing_bytes = std::mem::take(&mut download.written_bytes);
         download.commit_at = None;
         download.committing.clone_from(&pieces);
         let batches = hashes.batches()[download.batches_kept..].to_vec();
@@ -379,14 +386,14 @@ impl Swarm {
     pub(super) fn on_committed(&mut self, id: ShareId, result: Result<(), StorageError>) {
         let Some(share) = self.shelf.get_mut(&id) else { return };
         let served = share.is_served();
-        let Share { state: State::Receiving(download), have, manifest, .. } = share else { return };
+        let Share { state: State::Receiving(download), have, .. } = share else { return };
         let pieces = std::mem::take(&mut download.committing);
+        let bytes = std::mem::take(&mut download.committing_bytes);
         match result {
             Ok(()) => download.shortages = 0,
             Err(StorageError::Full { available }) => {
                 // They are written, and are committed with the next ones.
-                let lengths = pieces.iter().map(|&piece| manifest.geometry().length(piece));
-                download.written_bytes += lengths.map(u64::from).sum::<u64>();
+                download.written_bytes += bytes;
                 download.written.extend(pieces);
                 download.batches_kept = download.batches_kept_before;
                 return self.run_short(id, available, None);
@@ -401,6 +408,7 @@ impl Swarm {
                 self.tell_all(&message);
             }
         }
+        self.may_ask = true;
         self.commit_if_due(id);
         self.finish_if_whole(id);
     }

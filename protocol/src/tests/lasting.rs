@@ -298,6 +298,22 @@ fn what_is_not_stored_as_it_was_written_is_fetched_again_three_times_at_most() {
 }
 
 #[test]
+fn a_slow_disk_holds_the_sources_back_so_that_a_crash_costs_little() {
+    let (mut world, share) = room(15, 3, 200);
+    world.net.uplink = 40e6;
+    world.peers[2].disk_delay = SECOND * 2;
+    world.receive(2, share);
+    let most = Cell::new(0);
+    world.until(MINUTE * 4, "received", |w| {
+        let view = w.view(2, share).expect("it is on the shelf");
+        most.set(most.get().max(view.fetched - view.have));
+        w.is_complete(2, share)
+    });
+    assert!(most.get() <= 4 << 20, "{} bytes were not durable", most.get());
+    assert!(most.get() > 2 << 20, "the disk was no hindrance: {} bytes", most.get());
+}
+
+#[test]
 fn a_source_whose_disk_never_answers_is_taken_for_silent() {
     let (mut world, share) = room(18, 2, 40);
     world.peers[0].disk_delay = Duration::from_secs(3600);
