@@ -132,6 +132,8 @@ struct Driver {
     name: String,
     invite_link: String,
     signaling: Option<Signaling>,
+    /// Whether the server was not reached the last time, or is not yet.
+    signaling_failed: bool,
     lanes: BTreeMap<ConnectionId, Lane>,
     reader: Reader,
     /// The name of our store; none in memory.
@@ -280,6 +282,7 @@ impl Driver {
             name,
             invite_link: invite_link.clone(),
             signaling: None,
+            signaling_failed: false,
             lanes: BTreeMap::new(),
             store: store_name.clone(),
             storage: Storage::new(root, store, reader.clone(), respond).await,
@@ -597,8 +600,10 @@ impl Driver {
     }
 
     fn handle_signaling(&mut self, now: Instant, event: SignalingEvent) {
-        if matches!(event, SignalingEvent::Closed { .. }) {
-            self.signaling = None;
+        match event {
+            SignalingEvent::Opened => self.signaling_failed = false,
+            SignalingEvent::Message(_) => {}
+            SignalingEvent::Closed { .. } => self.signaling = None,
         }
         self.swarm.handle_signaling(now, event);
     }
@@ -770,7 +775,8 @@ impl Driver {
                 self.signaling = None;
                 let worker = self.worker.clone();
                 let report = move |event| worker.handle(Input::Signaling(event));
-                match Signaling::open(&self.server, report) {
+                let failed = std::mem::replace(&mut self.signaling_failed, true);
+                match Signaling::open(&self.server, failed, report) {
                     Ok(signaling) => self.signaling = Some(signaling),
                     Err(reason) => {
                         let closed = SignalingEvent::Closed { cause: LostCause::Server, reason };

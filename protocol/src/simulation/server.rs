@@ -64,6 +64,13 @@ impl World {
         }
     }
 
+    /// The system of a peer that cannot get through to the server gives up connecting.
+    pub fn give_up_connecting(&mut self, peer: usize) {
+        if self.server.opening.remove(&peer).is_some() {
+            self.lose_server(peer, self.peers[peer].socket);
+        }
+    }
+
     /// From now on nothing passes between a peer and the server, and neither notices; or again.
     pub fn block_server(&mut self, peer: usize, blocked: bool) {
         if blocked {

@@ -25,9 +25,8 @@ const JOIN_TIMEOUT: Duration = Duration::from_secs(20);
 /// connects repeats itself ever more rarely: where a path is gone for a while, one that begins anew is
 /// sooner there after it is back.
 const REJOIN_TIMEOUT: Duration = Duration::from_secs(4);
-/// The time to come back doubles with every so many attempts in vain: Firefox delays each WebSocket half as
-/// long again as the one before, from 0.2 s on, while they fail.
-const REJOIN_DOUBLING: u32 = 3;
+/// After so many attempts in vain each has twice as long: perhaps it is slow.
+const HASTY_ATTEMPTS: u32 = 3;
 /// A server that does not answer for this long, asked whether it is there, is lost.
 const PONG_TIMEOUT: Duration = Duration::from_secs(4);
 
@@ -76,9 +75,8 @@ impl Swarm {
     fn try_server(&mut self, attempt: u32) {
         let since = self.now;
         let patience = match self.peer_id {
-            Some(_) => REJOIN_TIMEOUT
-                .saturating_mul(1 << (attempt / REJOIN_DOUBLING).min(8))
-                .min(JOIN_TIMEOUT),
+            Some(_) if attempt < HASTY_ATTEMPTS => REJOIN_TIMEOUT,
+            Some(_) => REJOIN_TIMEOUT * 2,
             None => JOIN_TIMEOUT,
         };
         self.server = Server::Joining { attempt, since, give_up: since + patience };
@@ -138,7 +136,8 @@ impl Swarm {
     fn on_server_lost(&mut self, cause: LostCause, reason: String) {
         let (attempt, in_vain) = match self.server {
             Server::Idle | Server::Refused { .. } | Server::Waiting { .. } => return,
-            Server::Joining { attempt, give_up, .. } => (attempt, give_up <= self.now),
+            // Whoever gave up, the system or we: it was not there to say no.
+            Server::Joining { attempt, since, .. } => (attempt, since + REJOIN_TIMEOUT <= self.now),
             Server::Joined => (0, false),
         };
         self.server_asked = None;

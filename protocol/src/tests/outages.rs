@@ -117,6 +117,20 @@ fn a_server_that_is_silent_is_left_only_if_it_does_not_answer() {
 }
 
 #[test]
+fn a_server_that_does_not_answer_is_tried_every_few_seconds_however_long_each_try_took() {
+    let (mut world, _) = room(1, 2);
+    world.block_server(1, true);
+    world.break_signaling(1);
+    // Systems give up by themselves as well, sooner or later than we do.
+    for seconds in [3, 5, 7, 5, 8, 6, 5, 7, 5, 8, 6, 5] {
+        world.run_for(seconds * SECOND);
+        world.give_up_connecting(1);
+    }
+    world.block_server(1, false);
+    world.until(10 * SECOND, "joined", |w| w.peers[1].swarm.is_joined());
+}
+
+#[test]
 fn a_connection_that_comes_back_and_carries_nothing_is_replaced() {
     let (mut world, share) = room(1, 2);
     let gone =
