@@ -20,6 +20,8 @@ pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
 const GRACE: Duration = Duration::from_secs(2);
 /// How long after a restart the next one is made, if the first brought nothing.
 const RESTART_INTERVAL: Duration = Duration::from_secs(3);
+/// How long a restart waits that would not get through.
+const POSTPONED: Duration = Duration::from_millis(500);
 /// A connection that was lost for longer is replaced rather than revived. By now some 15 s have passed
 /// since it carried anything, and SCTP doubles its wait with every retransmission, up to a minute
 /// (RFC 9260, section 6.3.3).
@@ -190,6 +192,11 @@ impl Negotiation {
             }
             _ => {}
         }
+    }
+
+    /// A restart would not get through; soon perhaps.
+    pub(crate) fn postpone(&mut self, now: Instant) {
+        self.restart_at(now + POSTPONED);
     }
 
     /// Signals have a way again: what was lost is tried at once.

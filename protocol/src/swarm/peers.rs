@@ -39,7 +39,7 @@ const RECONNECT_DOUBLING: u32 = 4;
 const MAX_RECONNECT_DOUBLINGS: u32 = 3;
 /// A connection that came back, and on which nothing comes of what was asked for so long, is replaced: its
 /// sender waits before it repeats what was lost, twice as long each time.
-const MUTE_AFTER_REVIVAL: Duration = Duration::from_secs(2);
+const MUTE_AFTER_REVIVAL: Duration = Duration::from_secs(1);
 /// A peer that lets control messages pile up this far is as good as gone.
 const MAX_CONTROL_QUEUE_BYTES: usize = 8 << 20;
 
@@ -336,6 +336,12 @@ impl Swarm {
         // While the server is away it may come back, and know the peer.
         let present = self.members.get(&peer).is_some_and(|member| member.present);
         !present && !self.can_signal(peer)
+    }
+
+    /// Whether signals get through to the peer to which this connection leads, as far as we know.
+    fn is_heard(&self, connection: ConnectionId) -> bool {
+        let Some(peer) = self.lanes.get(&connection).map(|lane| lane.peer) else { return false };
+        self.can_signal(peer) && (self.server_asked.is_none() || self.has_way(peer))
     }
 
     fn on_open(&mut self, connection: ConnectionId, opened: Opened) {
@@ -668,6 +674,12 @@ impl Swarm {
                 // Nobody could pass a restart on to a peer that the server does not know any more.
                 Overdue::RestartIce if self.is_absent(connection) => {
                     self.close_lane(connection, CloseReason::ConnectionLost, false);
+                }
+                // An offer that does not get through would only give up the path that there was.
+                Overdue::RestartIce if !self.is_heard(connection) => {
+                    if let Some(lane) = self.lanes.get_mut(&connection) {
+                        lane.negotiation.postpone(now);
+                    }
                 }
                 Overdue::RestartIce => {
                     self.ask_server();

@@ -28,7 +28,12 @@ impl Swarm {
     /// Whether a signal to this member has a way to go.
     pub(super) fn can_signal(&self, to: PeerId) -> bool {
         let present = self.members.get(&to).is_some_and(|member| member.present);
-        (present && self.server == Server::Joined) || !self.ways(to).is_empty()
+        (present && self.server == Server::Joined) || self.has_way(to)
+    }
+
+    /// Whether there is a neighbour who may pass a signal on to this member.
+    pub(super) fn has_way(&self, to: PeerId) -> bool {
+        !self.ways(to).is_empty()
     }
 
     /// Sends an envelope the best way there is.
