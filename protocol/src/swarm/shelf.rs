@@ -25,8 +25,9 @@ use crate::time::{Duration, Instant};
 const MAX_SHARES: usize = 1024;
 /// The most runs that a member may come to have while its share's manifest is on its way.
 const MAX_EARLY_RUNS: usize = 1 << 16;
-/// Manifest bytes that one request for a manifest brings.
-const MANIFEST_STRIDE: usize = 10 * MANIFEST_PART_BYTES;
+/// What one request for a manifest brings, in parts and in bytes.
+const MANIFEST_STRIDE_PARTS: usize = 10;
+const MANIFEST_STRIDE: usize = MANIFEST_STRIDE_PARTS * MANIFEST_PART_BYTES;
 /// A peer that does not go on sending a manifest this long is not waited for.
 const MANIFEST_TIMEOUT: Duration = Duration::from_secs(15);
 
@@ -439,9 +440,8 @@ impl Swarm {
             return debug!(?connection, "asks for manifests faster than it takes them");
         }
         let bytes = Arc::clone(&share.manifest_bytes);
-        let end = bytes.len().min(offset as usize + MANIFEST_STRIDE);
-        let parts = bytes.get(offset as usize..end).unwrap_or_default();
-        for (i, part) in parts.chunks(MANIFEST_PART_BYTES).enumerate() {
+        let rest = bytes.get(offset as usize..).unwrap_or_default();
+        for (i, part) in rest.chunks(MANIFEST_PART_BYTES).take(MANIFEST_STRIDE_PARTS).enumerate() {
             let offset = offset + (i * MANIFEST_PART_BYTES) as u32;
             self.tell(
                 connection,
