@@ -15,7 +15,7 @@
 //! `peers` makes and closes the connections; what is said on them is not known here.
 
 use std::cmp::Reverse;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 
 use super::Swarm;
 use super::download::Download;
@@ -39,6 +39,10 @@ pub(super) const NEWCOMER_PATIENCE: Duration = Duration::from_secs(20);
 /// A member that had no room is not tried again before this.
 pub(super) const BUSY_PATIENCE: Duration = Duration::from_secs(60);
 
+/// One neighbour passes on signals of so many members that we have not heard of, within this time: whoever
+/// makes members up keeps us busy with few connections to nobody.
+const MAX_STRANGERS: usize = 8;
+const STRANGERS_WITHIN: Duration = Duration::from_secs(60);
 /// A neighbour is not introduced to others more often than this.
 const ANSWER_INTERVAL: Duration = Duration::from_secs(1);
 /// Nobody is asked for just any members more often than this.
@@ -62,6 +66,8 @@ pub(super) struct Introductions {
     near: bool,
     /// When it was answered last.
     answered: Option<Instant>,
+    /// When it last passed on signals of members that we had not heard of, the latest few times.
+    strangers: VecDeque<Instant>,
 }
 
 /// The search for somebody who has what is lacking.
@@ -95,7 +101,7 @@ struct Worth {
 
 impl Default for Introductions {
     fn default() -> Self {
-        Self { open: MAX_INTRODUCED, near: false, answered: None }
+        Self { open: MAX_INTRODUCED, near: false, answered: None, strangers: VecDeque::new() }
     }
 }
 
@@ -340,6 +346,19 @@ impl Swarm {
         if seeking {
             self.dial_sought();
         }
+    }
+
+    /// Whether a neighbour may pass on a signal of one more member that we have not heard of.
+    pub(super) fn takes_stranger(&mut self, way: ConnectionId) -> bool {
+        let now = self.now;
+        let Some(lane) = self.lanes.get_mut(&way) else { return false };
+        let strangers = &mut lane.introductions.strangers;
+        strangers.retain(|&at| at + STRANGERS_WITHIN > now);
+        let takes = strangers.len() < MAX_STRANGERS;
+        if takes {
+            strangers.push_back(now);
+        }
+        takes
     }
 
     // ---- looking for what nobody around has ----

@@ -48,6 +48,9 @@ const MAX_CONTROL_QUEUE_BYTES: usize = 8 << 20;
 pub(super) struct Member {
     /// Whose envelopes are accepted under this id: the first key that signed one.
     pub(super) key: Option<PublicKey>,
+    /// Whether the server passed on something that this key signed under this id. Else nobody vouches for it
+    /// but the member itself: it came by way of neighbours, or says that it moved here.
+    pub(super) vouched: bool,
     pub(super) name: String,
     /// Whether the server says that it is here.
     pub(super) present: bool,
@@ -160,6 +163,7 @@ impl Member {
     pub(super) fn new(now: Instant, dial_at: Instant) -> Self {
         Self {
             key: None,
+            vouched: false,
             name: String::new(),
             present: true,
             epoch: 0,
@@ -516,7 +520,8 @@ impl Swarm {
         }
     }
 
-    /// A connected peer joined the server anew and got another id.
+    /// A connected peer joined the server anew and got another id. Whether that is so shows when the server
+    /// passes on what somebody signs under this id (see `unseat`).
     fn on_moved(&mut self, connection: ConnectionId, to: PeerId) {
         let Some(from) = self.lanes.get(&connection).map(|lane| lane.peer) else { return };
         let Some(key) = self.members.get(&from).map(|member| member.key) else { return };
@@ -526,13 +531,13 @@ impl Swarm {
         if from == to || Some(to) == self.peer_id || taken || self.is_connected(to) {
             return;
         }
-        let epoch = known.map_or(0, |member| member.epoch);
+        let (epoch, vouched) = known.map_or((0, false), |member| (member.epoch, member.vouched));
         // An attempt to connect to the new id is of no use: this is the connection.
         if let Some(attempt) = known.and_then(|member| member.lane) {
             self.close_lane(attempt, CloseReason::Replaced, false);
         }
         if let Some(mut member) = self.members.remove(&from) {
-            member.present = true;
+            (member.present, member.vouched) = (true, vouched);
             member.epoch = member.epoch.max(epoch);
             for lane in member.extra.lanes.iter().chain(&member.lane) {
                 if let Some(lane) = self.lanes.get_mut(lane) {

@@ -62,7 +62,7 @@ impl Swarm {
         envelope: Envelope,
     ) {
         if Some(to) == self.peer_id {
-            return self.on_envelope(from, &envelope, false);
+            return self.on_envelope(from, &envelope, Some(connection));
         }
         let now = self.now;
         let addressee = self.members.get(&to).and_then(|member| member.lane);

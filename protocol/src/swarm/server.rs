@@ -7,6 +7,7 @@ use super::Swarm;
 use super::mesh::{BUSY_PATIENCE, NEWCOMER_PATIENCE};
 use crate::envelope::{self, Route, Signal};
 use crate::event::{CloseReason, Event, ServerView};
+use crate::identity::PublicKey;
 use crate::io::{ConnectionId, Description, LostCause, Role, SignalingEvent, SignalingRequest};
 use crate::message::PeerMessage;
 use crate::signaling::{
@@ -174,7 +175,7 @@ impl Swarm {
             ServerMessage::PeerLeft { peer } | ServerMessage::Undeliverable { to: peer } => {
                 self.on_absent(peer);
             }
-            ServerMessage::Signal { from, envelope } => self.on_envelope(from, &envelope, true),
+            ServerMessage::Signal { from, envelope } => self.on_envelope(from, &envelope, None),
             ServerMessage::Error { code, message } if code.is_transient() => {
                 self.signaling_out.push_back(SignalingRequest::Close);
                 self.on_server_lost(LostCause::Server, message);
@@ -293,9 +294,14 @@ impl Swarm {
         }
     }
 
-    /// An envelope came, by the server or by way of a neighbour.
-    pub(super) fn on_envelope(&mut self, from: PeerId, envelope: &Envelope, by_server: bool) {
-        let Some(us) = self.peer_id else { return };
+    /// An envelope came, by the server or by `way` of a neighbour.
+    pub(super) fn on_envelope(
+        &mut self,
+        from: PeerId,
+        envelope: &Envelope,
+        way: Option<ConnectionId>,
+    ) {
+        let Some(us) = self.peer_id.filter(|&us| us != from) else { return };
         let opened = match envelope::open(&self.signaling_key, self.route(from, us), envelope) {
             Ok(opened) => opened,
             Err(error) => return debug!(%from, %error, "refused an envelope"),
@@ -306,11 +312,21 @@ impl Swarm {
         if self.is_avoided(Some(opened.sender)) {
             return self.shun(from, opened.sender);
         }
+        if let Some(way) = way
+            && !self.members.contains_key(&from)
+            && !self.takes_stranger(way)
+        {
+            return debug!(%from, "refused an envelope from one stranger too many");
+        }
+        if way.is_none() {
+            self.unseat(from, opened.sender);
+        }
         let Some(member) = self.remember(from, self.now + NEWCOMER_PATIENCE) else { return };
         if *member.key.get_or_insert(opened.sender) != opened.sender {
             return debug!(%from, "refused an envelope signed by another key than before");
         }
-        member.present |= by_server;
+        member.present |= way.is_none();
+        member.vouched |= way.is_none();
         // A later offer restarts ICE on a connection that we gave up, perhaps under an id that it had
         // before: an answer from a new connection would be taken for one from the old.
         let is_new = opened.sequence == 0 && opened.epoch > member.epoch;
@@ -335,6 +351,22 @@ impl Swarm {
             return self.close_lane(connection, CloseReason::TooManyConnections, false);
         }
         self.connections_out.extend(lane.negotiation.handle_signal(opened.signal));
+    }
+
+    /// The server passed on what `key` signed under this id. Whoever goes by the id with another key, and has
+    /// nobody's word for that but its own, has to give way.
+    fn unseat(&mut self, id: PeerId, key: PublicKey) {
+        let Some(member) = self.members.get(&id) else { return };
+        if member.vouched || member.key.is_none_or(|before| before == key) {
+            return;
+        }
+        debug!(%id, "goes by the id of another");
+        if let Some(lane) = member.lane {
+            self.close_lane(lane, CloseReason::ProtocolViolation, true);
+        }
+        self.members.remove(&id);
+        // What we had sent to the one whose id this is went with the impostor.
+        self.remember(id, self.now);
     }
 
     /// A new attempt of theirs to connect: it takes the place of ours, or of what was there before.
