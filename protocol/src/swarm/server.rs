@@ -34,6 +34,9 @@ const PONG_TIMEOUT: Duration = Duration::from_secs(4);
 /// Who is said to be gone, and sends nothing of what it was asked for this long, is taken for silent.
 const ABSENT_SILENCE: Duration = Duration::from_secs(3);
 
+/// The last epoch that is believed: later ones of ours must still be numbers.
+const LAST_EPOCH: u64 = u64::MAX / 2;
+
 /// How we stand with the signaling server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Server {
@@ -306,6 +309,9 @@ impl Swarm {
             Ok(opened) => opened,
             Err(error) => return debug!(%from, %error, "refused an envelope"),
         };
+        if opened.epoch > LAST_EPOCH {
+            return debug!(%from, "refused an epoch after which there is none");
+        }
         if self.banned.contains(&opened.sender) {
             return debug!(%from, "refused an envelope from a banned key");
         }
