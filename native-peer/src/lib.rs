@@ -34,8 +34,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 pub use protocol::event::{
-    CloseReason, Copies, Event, Failure, Halt, Halted, PeerLink, PeerView, Recalled, ServerView,
-    ShareState, ShareView, Source, Wait, Waiting, Withheld,
+    CloseReason, Copies, Event, Failure, Halt, Halted, PeerLink, PeerView, Proof, Recalled,
+    ServerView, ShareState, ShareView, Source, Wait, Waiting, Withheld,
 };
 pub use protocol::identity::{DeviceKey, PublicKey};
 pub use protocol::invite::{Invite, InviteLink};

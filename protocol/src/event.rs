@@ -84,8 +84,7 @@ pub enum Event {
         /// Who.
         peer: PeerId,
     },
-    /// A peer was proven to have sent wrong bytes, or signed two truths. Its key is shut out of this
-    /// room; what it sent is not kept.
+    /// A peer was proven to lie. Its key is shut out of this room; what it sent is not kept.
     Banned {
         /// Who.
         peer: PeerId,
@@ -95,9 +94,39 @@ pub enum Event {
         name: String,
         /// The share it was about.
         share: ShareId,
-        /// The piece that proves it.
-        piece: PieceIndex,
+        /// What proves it.
+        proof: Proof,
     },
+}
+
+/// What proves that a peer lies. Everybody checks what they pass on, and a connection is its peer's alone, so
+/// none of this can be the doing of somebody else. Fit to follow a name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Proof {
+    /// What it sent of this piece does not match the hash that the origin signed.
+    #[error("sent wrong bytes for piece {}", .0.0)]
+    WrongBytes(PieceIndex),
+    /// A manifest is not what its origin signed for this room, or of another share.
+    #[error("sent a list of files that nobody signed for this room")]
+    ForgedManifest,
+    /// Piece hashes are not what the origin of their share signed.
+    #[error("sent hashes that the origin of the share did not sign")]
+    ForgedHashes,
+    /// A receipt is not what its holder signed for this room.
+    #[error("sent a receipt that its holder did not sign")]
+    ForgedReceipt,
+}
+
+impl Proof {
+    /// In a word, for scripts.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::WrongBytes(_) => "wrong-bytes",
+            Self::ForgedManifest => "forged-manifest",
+            Self::ForgedHashes => "forged-hashes",
+            Self::ForgedReceipt => "forged-receipt",
+        }
+    }
 }
 
 /// Why a connection to a peer was closed. Sent to the other side as its number.
@@ -116,7 +145,7 @@ pub enum CloseReason {
     ProtocolViolation = 4,
     /// It could not prove that nobody sits between us.
     NotConfirmed = 5,
-    /// It sent bytes that do not match their hash.
+    /// It was proven to lie: see [`Proof`].
     Banned = 6,
     /// A newer connection to the same peer took its place.
     Replaced = 7,

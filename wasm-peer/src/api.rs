@@ -554,7 +554,7 @@ pub enum EventKind {
     Failed,
     /// A peer has all of a share, verified and in place.
     Received,
-    /// A peer was proven to have sent wrong bytes and is shut out of this room.
+    /// A peer was proven to lie and is shut out of this room; the message says how.
     Banned,
 }
 

@@ -200,14 +200,11 @@ pub(crate) fn event(event: &Event) -> PeerEvent {
             told.share = Some(share.to_string());
             told.peer = Some(peer.to_string());
         }
-        Event::Banned { peer, name, share, piece, .. } => {
+        Event::Banned { peer, name, share, proof, .. } => {
             told.peer = Some(peer.to_string());
             told.name = Some(name.clone());
             told.share = Some(share.to_string());
-            told.message = Some(format!(
-                "piece {} from {name} was wrong; nothing of it was kept, and {name} is shut out",
-                piece.0
-            ));
+            told.message = Some(format!("{name} {proof} and is shut out; nothing of it was kept"));
         }
     }
     told
@@ -240,7 +237,7 @@ fn close_reason(reason: CloseReason) -> &'static str {
         CloseReason::NotConfirmed => {
             "could not prove that nobody sits in between; make a new invite"
         }
-        CloseReason::Banned => "sent wrong bytes and is shut out",
+        CloseReason::Banned => "was caught lying and is shut out",
         CloseReason::Replaced => "connected anew",
         CloseReason::TooManyConnections => "has as many connections as it wants",
         CloseReason::PathNotAllowed => "cannot be reached on a path that is allowed",

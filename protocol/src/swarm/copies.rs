@@ -6,7 +6,7 @@
 
 use super::Swarm;
 use super::shelf::State;
-use crate::event::{CloseReason, Copies, Event, Holder};
+use crate::event::{Copies, Event, Holder, Proof};
 use crate::identity::PublicKey;
 use crate::io::ConnectionId;
 use crate::manifest::ShareId;
@@ -92,7 +92,7 @@ impl Swarm {
         }
         let key = self.members.get(&peer).and_then(|member| member.key);
         if (own && key != Some(holder)) || receipt.verify(self.room).is_err() {
-            return self.close_lane(connection, CloseReason::ProtocolViolation, true);
+            return self.blame_sender(connection, id, Proof::ForgedReceipt);
         }
         if own {
             self.on_received(peer, id);

@@ -10,13 +10,12 @@ use tracing::debug;
 use super::Swarm;
 use super::peers::Lane;
 use super::shelf::{Share, State};
-use crate::event::{CloseReason, Event, Failure};
+use crate::event::{CloseReason, Failure, Proof};
 use crate::io::{ConnectionId, StorageRequest};
 use crate::manifest::{HashBatch, ShareId};
 use crate::message::{Block, BlockItem, Instead, PeerMessage, RequestId, Run, decode_blocks};
 use crate::piece::PieceIndex;
 use crate::scheduler::{LONGEST_SILENCE, SILENCE, Stamp};
-use crate::signaling::PeerId;
 use crate::time::{Duration, Instant};
 
 /// A source that had nothing the room lacks is not asked to choose again this long.
@@ -202,7 +201,7 @@ impl Swarm {
             download.wanted.release(piece);
             download.wasted += bytes.len() as u64;
             if let Some(peer) = sender {
-                self.on_wrong_bytes(peer, id, piece);
+                self.blame(peer, id, Proof::WrongBytes(piece));
             }
             return;
         }
@@ -217,14 +216,6 @@ impl Swarm {
         self.unwritten_bytes += len - self.unwritten.insert((id, piece), len).unwrap_or_default();
         self.storage_out.push_back(StorageRequest::Write { share: id, piece, span, bytes });
         self.cancel_duplicates(id, piece);
-    }
-
-    /// The bytes that a peer sent do not match the hash that the origin signed: proof against it.
-    fn on_wrong_bytes(&mut self, peer: PeerId, share: ShareId, piece: PieceIndex) {
-        let Some(member) = self.members.get(&peer) else { return };
-        let (Some(key), name) = (member.key, member.name.clone()) else { return };
-        self.events.push_back(Event::Banned { peer, key, name, share, piece });
-        self.ban(key);
     }
 
     /// A piece is here: whoever was asked for it alone as well need not send it.
@@ -249,7 +240,7 @@ impl Swarm {
             return;
         }
         if end > pieces || batch.verify(&share.manifest.origin()).is_err() {
-            return self.close_lane(connection, CloseReason::ProtocolViolation, true);
+            return self.blame_sender(connection, id, Proof::ForgedHashes);
         }
         let first = batch.first.0;
         if let Err(error) = share.hashes.insert(batch) {

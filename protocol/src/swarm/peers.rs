@@ -15,7 +15,7 @@ use super::server::LAST_RETRY;
 use super::shelf::PeerShare;
 use crate::confirm::{Side, Transcript};
 use crate::envelope::Signal;
-use crate::event::{CloseReason, Event, Halt};
+use crate::event::{CloseReason, Event, Halt, Proof};
 use crate::identity::{PublicKey, Signature};
 use crate::io::{
     Channel, ConnectionEvent, ConnectionId, ConnectionRequest, ConnectionState, Description,
@@ -505,8 +505,23 @@ impl Swarm {
         self.may_dial = true;
     }
 
+    /// Whoever is at the other end of a connection was proven to lie.
+    pub(super) fn blame_sender(&mut self, connection: ConnectionId, share: ShareId, proof: Proof) {
+        if let Some(peer) = self.lanes.get(&connection).map(|lane| lane.peer) {
+            self.blame(peer, share, proof);
+        }
+    }
+
+    /// A member was proven to lie: people are told, and its key is shut out.
+    pub(super) fn blame(&mut self, peer: PeerId, share: ShareId, proof: Proof) {
+        let Some(member) = self.members.get(&peer) else { return };
+        let (Some(key), name) = (member.key, member.name.clone()) else { return };
+        self.events.push_back(Event::Banned { peer, key, name, share, proof });
+        self.ban(key);
+    }
+
     /// Closes all connections to a key for good.
-    pub(super) fn ban(&mut self, key: PublicKey) {
+    fn ban(&mut self, key: PublicKey) {
         self.banned.insert(key);
         self.drop_receipts_of(key);
         let lanes: Vec<ConnectionId> = self

@@ -12,7 +12,7 @@ use super::download::Download;
 use super::seed::Promise;
 use super::{NoSuchShare, Swarm};
 use crate::bitfield::Bitfield;
-use crate::event::{CloseReason, Event, Failure, Halt, Recalled, Wait, Withheld};
+use crate::event::{CloseReason, Event, Failure, Halt, Proof, Recalled, Wait, Withheld};
 use crate::identity::BadSignature;
 use crate::io::{ConnectionId, StorageRequest};
 use crate::manifest::{HashBatch, KnownHashes, Manifest, ManifestError, ShareId, SignedManifest};
@@ -491,7 +491,7 @@ impl Swarm {
                 self.resolve_holdings(id);
                 self.accept_shares();
             }
-            _ => self.close_lane(connection, CloseReason::ProtocolViolation, true),
+            _ => self.blame_sender(connection, id, Proof::ForgedManifest),
         }
     }
 

@@ -10,7 +10,8 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use native_peer::{
-    CloseReason, Copies, Halt, Halted, LostCause, PeerId, PeerView, PublicKey, ShareId, ShareView,
+    CloseReason, Copies, Halt, Halted, LostCause, PeerId, PeerView, Proof, PublicKey, ShareId,
+    ShareView,
 };
 use serde_json::{Value, json};
 use tokio::time::Instant;
@@ -147,7 +148,7 @@ impl Output {
         key: &PublicKey,
         name: &str,
         share: ShareId,
-        piece: u32,
+        proof: Proof,
     ) {
         self.event(&json!({
             "event": "banned",
@@ -155,10 +156,10 @@ impl Output {
             "key": key.to_string(),
             "name": name,
             "share": share.to_string(),
-            "piece": piece,
+            "proof": proof.name(),
         }));
         self.line(&format!(
-            "{} (key {}) sent wrong bytes and is shut out. Nothing of it was kept.",
+            "{} (key {}) {proof} and is shut out. Nothing of it was kept.",
             named(name),
             key.short()
         ));

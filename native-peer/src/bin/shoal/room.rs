@@ -163,8 +163,8 @@ impl Room {
                 self.version |= *reason == CloseReason::Version;
                 output.peer_gone(*peer, name, *reason);
             }
-            Event::Banned { peer, key, name, share, piece } => {
-                output.banned(*peer, key, name, *share, piece.0);
+            Event::Banned { peer, key, name, share, proof } => {
+                output.banned(*peer, key, name, *share, *proof);
             }
             _ => {}
         }
