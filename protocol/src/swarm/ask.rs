@@ -181,7 +181,9 @@ impl Swarm {
 
     /// Bytes of a share that were asked for and are not yet written.
     pub(super) fn in_flight_of(&self, id: ShareId) -> u64 {
-        self.asked_of(id) + self.unwritten_of(id)
+        self.asked_of(id)
+            + self.shelf.get(&id).map_or(0, Share::unproven_bytes)
+            + self.unwritten_of(id)
     }
 
     /// Bytes of a share that were asked for and have not come.
@@ -199,6 +201,7 @@ impl Swarm {
     /// Bytes that were asked for and are not yet written.
     pub(super) fn in_flight(&self) -> u64 {
         self.unwritten_bytes
+            + self.shelf.values().map(Share::unproven_bytes).sum::<u64>()
             + self.lanes.values().map(|lane| lane.window.outstanding()).sum::<u64>()
     }
 
@@ -314,7 +317,7 @@ impl Swarm {
                     && download.asked.get(&piece) == Some(&1)
                     // A run of several is not cancelled when one of them came from elsewhere.
                     && !download.verified.contains(piece)
-                    && !download.unproven.contains_key(&piece)
+                    && !download.unproven.contains(piece)
                     && waited >= ENDGAME_AFTER
                     && waited.as_secs_f64() >= takes
             })
@@ -328,6 +331,16 @@ impl Swarm {
             _ => false,
         };
         self.shelf.values().any(ending).then(|| self.now + ENDGAME_AFTER)
+    }
+}
+
+impl Share {
+    /// Bytes of whole pieces whose hash is not here yet.
+    fn unproven_bytes(&self) -> u64 {
+        match &self.state {
+            State::Receiving(download) => download.unproven.bytes(),
+            _ => 0,
+        }
     }
 }
 

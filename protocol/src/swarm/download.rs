@@ -6,10 +6,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::near::Division;
 use super::shelf::{Share, State};
 use super::space::Shortage;
+use super::unproven::Unproven;
 use super::{NoSuchShare, Swarm};
 use crate::bitfield::Bitfield;
 use crate::event::{Event, Failure};
-use crate::io::{ConnectionId, Kept, StorageError, StorageRequest};
+use crate::io::{Kept, StorageError, StorageRequest};
 use crate::manifest::{KnownHashes, ShareId};
 use crate::message::PeerMessage;
 use crate::piece::{FileIndex, PieceIndex};
@@ -50,7 +51,7 @@ pub(super) struct Download {
     /// Which pieces others near us are to fetch from afar.
     pub(super) division: Division,
     /// Whole pieces whose hash is not known yet, and who sent them.
-    pub(super) unproven: BTreeMap<PieceIndex, (ConnectionId, Vec<u8>)>,
+    pub(super) unproven: Unproven,
     written: Vec<PieceIndex>,
     written_bytes: u64,
     commit_at: Option<Instant>,
@@ -82,7 +83,7 @@ impl Download {
             asked: BTreeMap::new(),
             start,
             division: Division::default(),
-            unproven: BTreeMap::new(),
+            unproven: Unproven::default(),
             written: Vec::new(),
             written_bytes: 0,
             commit_at: None,
@@ -144,7 +145,7 @@ impl Download {
             *lanes -= 1;
             if *lanes == 0 {
                 self.asked.remove(&piece);
-                if !self.verified.contains(piece) && !self.unproven.contains_key(&piece) {
+                if !self.verified.contains(piece) && !self.unproven.contains(piece) {
                     self.wanted.release(piece);
                 }
             }

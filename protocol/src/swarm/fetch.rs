@@ -174,12 +174,12 @@ impl Swarm {
         let Some(share) = self.shelf.get_mut(&id) else { return };
         let known = share.hashes.hash(piece).is_some();
         let Some(download) = share.download() else { return };
-        if download.verified.contains(piece) || download.unproven.contains_key(&piece) {
+        if download.verified.contains(piece) || download.unproven.contains(piece) {
             download.wasted += bytes.len() as u64;
             download.unask(piece);
             return;
         }
-        download.unproven.insert(piece, (connection, bytes));
+        download.unproven.insert(self.now, piece, connection, bytes);
         download.unask(piece);
         if known {
             self.check_piece(id, piece);
@@ -195,7 +195,7 @@ impl Swarm {
         };
         let geometry = share.geometry().clone();
         let Some(download) = share.download() else { return };
-        let Some((connection, bytes)) = download.unproven.remove(&piece) else { return };
+        let Some((connection, bytes)) = download.unproven.take(piece) else { return };
         let sender = self.lanes.get(&connection).map(|lane| lane.peer);
         if geometry.hash(piece, &bytes) != Some(expected) {
             download.wanted.release(piece);
@@ -204,6 +204,9 @@ impl Swarm {
                 self.blame(peer, id, Proof::WrongBytes(piece));
             }
             return;
+        }
+        if let Some(lane) = self.lanes.get_mut(&connection) {
+            lane.rounds_without_hashes = 0;
         }
         download.verified.insert(piece);
         let len = bytes.len() as u64;
@@ -312,24 +315,6 @@ impl Swarm {
         }
     }
 
-    /// A lane is gone: pieces from it whose hash never came are asked of others.
-    pub(super) fn drop_unproven(&mut self, connection: ConnectionId) {
-        for download in self.shelf.values_mut().filter_map(Share::download) {
-            let orphans: Vec<PieceIndex> = download
-                .unproven
-                .iter()
-                .filter(|(_, (from, _))| *from == connection)
-                .map(|(&piece, _)| piece)
-                .collect();
-            for piece in orphans {
-                download.unproven.remove(&piece);
-                if !download.asked.contains_key(&piece) {
-                    download.wanted.release(piece);
-                }
-            }
-        }
-    }
-
     /// Nothing of a share is wanted any more.
     pub(super) fn cancel_share(&mut self, id: ShareId) {
         self.cancel_where(|asked| asked.share == id);
@@ -369,7 +354,7 @@ impl Swarm {
             .filter(|(_, lane)| lane.silence_ends().is_some_and(|at| at <= now))
             .map(|(&connection, _)| connection)
             .collect();
-        for connection in silent {
+        for connection in self.owing_hashes().into_iter().chain(silent) {
             let Some(lane) = self.lanes.get_mut(&connection) else { continue };
             debug!(?connection, "does not send what it was asked for");
             lane.silent = true;
@@ -406,7 +391,8 @@ impl Swarm {
             .map(|lane| lane.flexible_again)
             .filter(|&at| receiving && at > self.now)
             .min();
-        [silence, commit, cap, again, self.next_endgame()].into_iter().flatten().min()
+        let unproven = self.next_unproven_timeout();
+        [silence, commit, cap, again, unproven, self.next_endgame()].into_iter().flatten().min()
     }
 }
 

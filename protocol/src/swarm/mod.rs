@@ -18,6 +18,7 @@
 //! | `lanes.rs` | several connections to one member |
 //! | `near.rs` | near peers before far ones |
 //! | `fetch.rs` | checking what comes |
+//! | `unproven.rs` | pieces that wait for their hash |
 //! | `download.rs` | getting it stored, and files in their place |
 //! | `space.rs` | room for what is received |
 //! | `serve.rs` | answering requests, signing hashes |
@@ -42,6 +43,7 @@ mod serve;
 mod server;
 mod shelf;
 mod space;
+mod unproven;
 mod view;
 mod waits;
 

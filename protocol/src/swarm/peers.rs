@@ -120,6 +120,8 @@ pub(super) struct Lane {
     revived: Option<Instant>,
     /// It did not answer in time; it is asked for one piece at a time until it does.
     pub(super) silent: bool,
+    /// How often it sent pieces and left out their hashes, since a piece of it was last found good.
+    pub(super) rounds_without_hashes: u32,
     /// How long it may send nothing of what it was asked for.
     pub(super) patience: Duration,
     /// Bytes that may still come although they were cancelled.
@@ -269,6 +271,7 @@ impl Swarm {
             heard: self.now,
             revived: None,
             silent: false,
+            rounds_without_hashes: 0,
             patience: SILENCE,
             cancelled: 0,
             flexible_again: self.now,
@@ -640,7 +643,7 @@ impl Swarm {
             PeerMessage::Share { share, manifest_bytes, distance, holding } => {
                 self.on_share(connection, peer, share, manifest_bytes, distance, holding);
             }
-            PeerMessage::Unshare { share } => self.on_unshare(connection, peer, share),
+            PeerMessage::Unshare { share } => self.on_unshare(peer, share),
             PeerMessage::WantManifest { share, offset } => {
                 self.on_want_manifest(connection, share, offset);
             }

@@ -303,10 +303,10 @@ impl Swarm {
         }
     }
 
-    pub(super) fn on_unshare(&mut self, connection: ConnectionId, peer: PeerId, id: ShareId) {
+    pub(super) fn on_unshare(&mut self, peer: PeerId, id: ShareId) {
         self.forget_holding(peer, id);
-        if let Some(lane) = self.lanes.get_mut(&connection) {
-            // If it begins anew with this share, it may have forgotten the hashes it was told.
+        // If it begins anew with this share, it may have forgotten the hashes it was told.
+        for lane in self.lanes.values_mut().filter(|lane| lane.peer == peer) {
             lane.told.retain(|&(told, _)| told != id);
         }
     }
