@@ -115,7 +115,7 @@ pub enum PeerMessage {
     Have {
         /// Of which share.
         share: ShareId,
-        /// Which pieces.
+        /// Which pieces: runs in ascending order that do not overlap.
         runs: Vec<Run>,
     },
     /// Asks for pieces. They come whole and in order.
@@ -451,7 +451,17 @@ impl PeerMessage {
             HAVE => {
                 let share = share(&mut r)?;
                 let count = r.count("number of runs", MAX_RUNS, 8)?;
-                let runs = (0..count).map(|_| Run::read(&mut r)).collect::<Result<_, _>>()?;
+                let mut end = 0;
+                let mut runs = Vec::with_capacity(count as usize);
+                for _ in 0..count {
+                    let run = Run::read(&mut r)?;
+                    // So that no message names more pieces than there can be.
+                    if run.first.0 < end {
+                        return Err(DecodeError::OutOfRange("run of pieces"));
+                    }
+                    end = run.first.0 + run.count;
+                    runs.push(run);
+                }
                 Self::Have { share, runs }
             }
             REQUEST => {
@@ -603,8 +613,17 @@ mod tests {
             (share.clone(), any::<u32>(), proptest::collection::vec(any::<u8>(), 0..99)).prop_map(
                 |(share, offset, bytes)| PeerMessage::ManifestPart { share, offset, bytes }
             ),
-            (share.clone(), proptest::collection::vec(run.clone(), 0..9))
-                .prop_map(|(share, runs)| PeerMessage::Have { share, runs }),
+            (share.clone(), proptest::collection::vec((0..999u32, 1..=MAX_RUN), 0..9)).prop_map(
+                |(share, gaps)| {
+                    let mut end = 0;
+                    let runs = gaps.into_iter().map(|(gap, count)| {
+                        let first = PieceIndex(end + gap);
+                        end = first.0 + count;
+                        Run { first, count }
+                    });
+                    PeerMessage::Have { share, runs: runs.collect() }
+                }
+            ),
             (any::<u32>(), share.clone(), run, any::<bool>(), any::<bool>()).prop_map(
                 |(id, share, run, with_hashes, flexible)| PeerMessage::Request {
                     request: RequestId(id),
@@ -700,6 +719,17 @@ mod tests {
             flexible: false,
         };
         assert!(PeerMessage::decode(&request.encode()).is_err());
+    }
+
+    #[test]
+    fn runs_that_overlap_or_go_back_are_refused() {
+        let run = |first, count| Run { first: PieceIndex(first), count };
+        let have = |runs| PeerMessage::Have { share: ShareId([0; 32]), runs }.encode();
+        assert!(PeerMessage::decode(&have(vec![run(0, 2), run(2, 1)])).is_ok());
+        let refused = Err(DecodeError::OutOfRange("run of pieces"));
+        for runs in [[run(0, 2), run(1, 1)], [run(5, 1), run(3, 1)], [run(0, MAX_PIECES); 2]] {
+            assert_eq!(PeerMessage::decode(&have(runs.to_vec())), refused);
+        }
     }
 
     #[test]

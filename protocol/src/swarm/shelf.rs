@@ -17,13 +17,13 @@ use crate::identity::BadSignature;
 use crate::io::{ConnectionId, StorageRequest};
 use crate::manifest::{HashBatch, KnownHashes, Manifest, ManifestError, ShareId, SignedManifest};
 use crate::message::{GONE, Holding, MANIFEST_PART_BYTES, PeerMessage, Run};
-use crate::piece::{Geometry, PieceIndex};
+use crate::piece::{Geometry, MAX_PIECES, PieceIndex};
 use crate::signaling::PeerId;
 use crate::time::{Duration, Instant};
 
 /// The most shares that are kept in mind, on the shelf and of what one member tells.
 const MAX_SHARES: usize = 1024;
-/// The most runs that a member may come to have while its share's manifest is on its way.
+/// The most runs that a member may come to have of shares whose manifests are on their way.
 const MAX_EARLY_RUNS: usize = 1 << 16;
 /// What one request for a manifest brings, in parts and in bytes.
 const MANIFEST_STRIDE_PARTS: usize = 10;
@@ -319,15 +319,21 @@ impl Swarm {
         runs: &[Run],
     ) {
         let count = self.shelf.get(&id).map(|share| share.geometry().pieces());
-        let Some(told) = self.members.get_mut(&peer).and_then(|member| member.shares.get_mut(&id))
-        else {
+        let Some(member) = self.members.get_mut(&peer) else { return };
+        let Some(told) = member.shares.get_mut(&id) else {
             return; // withdrawn, and this crossed it
         };
         told.heard = self.now;
         let was_away = std::mem::take(&mut told.distance) > 0;
         let Some(count) = count else {
+            if !self.manifests.contains_key(&id) {
+                return; // it has no place on the shelf
+            }
             told.early.extend_from_slice(runs);
-            if told.early.len() > MAX_EARLY_RUNS {
+            // What it tells is new each time, so there cannot be more than there are pieces.
+            let pieces: u64 = told.early.iter().map(|run| u64::from(run.count)).sum();
+            let early: usize = member.shares.values().map(|told| told.early.len()).sum();
+            if pieces > u64::from(MAX_PIECES) || early > MAX_EARLY_RUNS {
                 self.close_lane(connection, CloseReason::ProtocolViolation, true);
             }
             return;
