@@ -422,7 +422,7 @@ impl PeerMessage {
             SHARE => {
                 let share = share(&mut r)?;
                 let manifest_bytes = r.u32()?;
-                if manifest_bytes as usize > MAX_MANIFEST_BYTES {
+                if manifest_bytes == 0 || manifest_bytes as usize > MAX_MANIFEST_BYTES {
                     return Err(DecodeError::OutOfRange("manifest length"));
                 }
                 let distance = r.u8()?;
@@ -596,7 +596,7 @@ mod tests {
             (any::<u16>(), signature.clone(), "\\PC{0,16}").prop_map(
                 |(version, signature, name)| PeerMessage::Confirm { version, signature, name }
             ),
-            (share.clone(), 0..1000u32, 0..GONE, proptest::option::of(holding)).prop_map(
+            (share.clone(), 1..1000u32, 0..GONE, proptest::option::of(holding)).prop_map(
                 |(share, manifest_bytes, distance, holding)| PeerMessage::Share {
                     share,
                     manifest_bytes,

@@ -596,6 +596,11 @@ impl Swarm {
             .filter_map(|(&id, lane)| Some((id, lane.peer, self.members.get(&lane.peer)?)))
     }
 
+    /// Whose connection it is.
+    pub(super) fn key_at(&self, connection: ConnectionId) -> Option<PublicKey> {
+        self.members.get(&self.lanes.get(&connection)?.peer)?.key
+    }
+
     /// Bytes of control messages waiting on a connection.
     pub(super) fn queued_control(&self, connection: ConnectionId) -> usize {
         self.lanes.get(&connection).map_or(0, |lane| lane.control_bytes)

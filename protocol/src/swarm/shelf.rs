@@ -13,9 +13,11 @@ use super::seed::Promise;
 use super::{NoSuchShare, Swarm};
 use crate::bitfield::Bitfield;
 use crate::event::{CloseReason, Event, Failure, Halt, Proof, Recalled, Wait, Withheld};
-use crate::identity::BadSignature;
+use crate::identity::{BadSignature, PublicKey};
 use crate::io::{ConnectionId, StorageRequest};
-use crate::manifest::{HashBatch, KnownHashes, Manifest, ManifestError, ShareId, SignedManifest};
+use crate::manifest::{
+    HashBatch, KnownHashes, MAX_MANIFEST_BYTES, Manifest, ManifestError, ShareId, SignedManifest,
+};
 use crate::message::{GONE, Holding, MANIFEST_PART_BYTES, PeerMessage, Run};
 use crate::piece::{Geometry, MAX_PIECES, PieceIndex};
 use crate::signaling::PeerId;
@@ -23,6 +25,11 @@ use crate::time::{Duration, Instant};
 
 /// The most shares that are kept in mind, on the shelf and of what one member tells.
 const MAX_SHARES: usize = 1024;
+/// The most memory for shares of others that nobody here asked for, in bytes as [`weight`] counts them: two
+/// of the largest.
+const MAX_SHELF_WEIGHT: u64 = 2 * weight(MAX_MANIFEST_BYTES, MAX_PIECES);
+/// Of shares and of their memory, one member can bring so many in a hundred: the rest is left for others.
+const MAX_PERCENT_FROM_ONE: u64 = 75;
 /// The most runs that a member may come to have of shares whose manifests are on their way.
 const MAX_EARLY_RUNS: usize = 1 << 16;
 /// What one request for a manifest brings, in parts and in bytes.
@@ -66,6 +73,8 @@ pub(super) struct Share {
     pub(super) told_halt: Option<Halt>,
     /// How often what was read back of it was not what was written.
     pub(super) damaged: u32,
+    /// Who sent us its manifest.
+    brought_by: Option<PublicKey>,
 }
 
 /// How a share stands with us.
@@ -418,9 +427,6 @@ impl Swarm {
         if self.manifests.contains_key(&id) || self.shelf.contains_key(&id) {
             return;
         }
-        if self.shelf.len() + self.manifests.len() >= MAX_SHARES {
-            return debug!(?id, "the shelf is full");
-        }
         // A rumour that would be dead with us is not worth a manifest.
         let holders: Vec<(ConnectionId, u32)> = self
             .neighbours()
@@ -432,12 +438,38 @@ impl Swarm {
             return;
         }
         let (from, total) = holders[self.rng.below(holders.len() as u32) as usize];
+        if !self.has_place_for(from, weight(total as usize, 0)) {
+            return debug!(?id, "the shelf is full");
+        }
         let deadline = self.now + MANIFEST_TIMEOUT;
         self.manifests.insert(
             id,
             PendingManifest { from, total: total as usize, bytes: Vec::new(), deadline },
         );
         self.tell(from, &PeerMessage::WantManifest { share: id, offset: 0 });
+    }
+
+    /// Whether there is a place for one more share of this weight, from this neighbour.
+    fn has_place_for(&self, from: ConnectionId, weight_of_it: u64) -> bool {
+        let bringer = self.key_at(from);
+        let (mut shares, mut of_one) = (0, 0);
+        let (mut all, mut from_one) = (0, 0);
+        let on_shelf = self.shelf.values().map(|share| (share.brought_by, share.unasked_weight()));
+        let on_their_way = self
+            .manifests
+            .values()
+            .map(|pending| (self.key_at(pending.from), weight(pending.total, 0)));
+        for (by, weight) in on_shelf.chain(on_their_way) {
+            let counts = u64::from(by.is_some() && by == bringer);
+            shares += 1;
+            of_one += counts;
+            all += weight;
+            from_one += counts * weight;
+        }
+        shares < MAX_SHARES
+            && of_one < MAX_SHARES as u64 * MAX_PERCENT_FROM_ONE / 100
+            && all + weight_of_it <= MAX_SHELF_WEIGHT
+            && from_one + weight_of_it <= MAX_SHELF_WEIGHT * MAX_PERCENT_FROM_ONE / 100
     }
 
     pub(super) fn on_want_manifest(&mut self, connection: ConnectionId, id: ShareId, offset: u32) {
@@ -468,9 +500,9 @@ impl Swarm {
         else {
             return; // late, after somebody else was asked
         };
-        let fits = offset as usize == pending.bytes.len()
-            && pending.bytes.len() + bytes.len() <= pending.total;
-        if !fits || bytes.is_empty() {
+        // Parts are whole, so that nobody can go on with a manifest for ever.
+        let expected = MANIFEST_PART_BYTES.min(pending.total - pending.bytes.len());
+        if offset as usize != pending.bytes.len() || bytes.len() != expected {
             return self.close_lane(connection, CloseReason::ProtocolViolation, true);
         }
         pending.bytes.extend_from_slice(bytes);
@@ -492,7 +524,12 @@ impl Swarm {
         match signed {
             Ok((manifest, signed)) if signed.share() == id => {
                 let have = Bitfield::new(manifest.geometry().pieces());
-                self.shelf.insert(id, Share::new(manifest, signed, State::Available, have));
+                let mut share = Share::new(manifest, signed, State::Available, have);
+                if !self.has_place_for(connection, share.unasked_weight()) {
+                    return debug!(?id, "the shelf is full");
+                }
+                share.brought_by = self.key_at(connection);
+                self.shelf.insert(id, share);
                 self.events.push_back(Event::ShareAdded { share: id });
                 self.resolve_holdings(id);
                 self.accept_shares();
@@ -553,6 +590,23 @@ impl Share {
             wait: None,
             told_halt: None,
             damaged: 0,
+            brought_by: None,
         }
     }
+
+    /// What it takes of the memory for shares that nobody here asked for.
+    fn unasked_weight(&self) -> u64 {
+        match self.state {
+            State::Available if self.recalled.is_none() => {
+                weight(self.manifest_bytes.len(), self.geometry().pieces())
+            }
+            _ => 0,
+        }
+    }
+}
+
+/// About how many bytes of memory a share takes that is only on the shelf: its manifest as it travels, twice,
+/// and as it is read; and the counts and sets of its pieces.
+const fn weight(manifest_bytes: usize, pieces: u32) -> u64 {
+    4 * manifest_bytes as u64 + 3 * pieces as u64
 }
