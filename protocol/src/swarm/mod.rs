@@ -10,6 +10,7 @@
 //! | `server.rs` | the signaling server, and sealed signals |
 //! | `relay.rs` | signals by way of neighbours |
 //! | `peers.rs` | members, connections coming and going, who is let in |
+//! | `effort.rs` | what one connection may cost us |
 //! | `mesh.rs` | whom to connect to, where not everybody fits |
 //! | `gossip.rs` | how shares come to be known to everybody |
 //! | `copies.rs` | receipts, and how many copies the room holds |
@@ -31,6 +32,7 @@ mod ask;
 mod control;
 mod copies;
 mod download;
+mod effort;
 mod fetch;
 mod gossip;
 mod lanes;

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use tracing::debug;
 
 use super::Swarm;
+use super::effort::Effort;
 use super::fetch::Asked;
 use super::lanes::Extra;
 use super::mesh::{BUSY_PATIENCE, Introductions, NEWCOMER_PATIENCE};
@@ -42,6 +43,8 @@ const MAX_RECONNECT_DOUBLINGS: u32 = 3;
 const MUTE_AFTER_REVIVAL: Duration = Duration::from_secs(1);
 /// A peer that lets control messages pile up this far is as good as gone.
 const MAX_CONTROL_QUEUE_BYTES: usize = 8 << 20;
+/// What a queued message takes besides its bytes.
+const QUEUED_MESSAGE_BYTES: usize = 64;
 
 /// Another member of the room.
 #[derive(Debug)]
@@ -100,7 +103,10 @@ pub(super) struct Lane {
     /// Whether caps do not count on this path.
     pub(super) exempt: bool,
 
+    /// What was spent on what it says.
+    pub(super) effort: Effort,
     control: VecDeque<Vec<u8>>,
+    /// Bytes of memory that these take.
     control_bytes: usize,
     pub(super) control_buffered: usize,
     pub(super) blocks_buffered: usize,
@@ -259,6 +265,7 @@ impl Swarm {
             opened: None,
             confirmed: false,
             path: None,
+            effort: Effort::new(self.now),
             control: VecDeque::new(),
             control_bytes: 0,
             control_buffered: 0,
@@ -572,7 +579,7 @@ impl Swarm {
     pub(super) fn tell(&mut self, connection: ConnectionId, message: &PeerMessage) {
         let Some(lane) = self.lanes.get_mut(&connection) else { return };
         let bytes = message.encode();
-        lane.control_bytes += bytes.len();
+        lane.control_bytes += bytes.len() + QUEUED_MESSAGE_BYTES;
         lane.control.push_back(bytes);
         if lane.control_bytes > MAX_CONTROL_QUEUE_BYTES {
             self.close_lane(connection, CloseReason::ConnectionLost, false);
@@ -620,7 +627,7 @@ impl Swarm {
             .filter(|(_, lane)| lane.opened.is_some() && lane.control_buffered < HIGH_WATER_BYTES)
             .find_map(|(&connection, lane)| {
                 let bytes = lane.control.pop_front()?;
-                lane.control_bytes -= bytes.len();
+                lane.control_bytes -= bytes.len() + QUEUED_MESSAGE_BYTES;
                 lane.control_buffered += bytes.len();
                 Some(Transmit { connection, channel: Channel::Control, bytes })
             })
@@ -636,6 +643,9 @@ impl Swarm {
                 return self.close_lane(connection, CloseReason::ProtocolViolation, true);
             }
         };
+        if !self.spend(connection, &message) {
+            return debug!(?connection, "says too much");
+        }
         match message {
             PeerMessage::Confirm { version, signature, name } => {
                 self.on_confirm(connection, version, &signature, name);
