@@ -70,7 +70,7 @@ use crate::time::Instant;
 use lanes::Lanes;
 use mesh::Seek;
 use peers::{Lane, Member};
-use serve::Group;
+use serve::{Group, Reading};
 use server::Server;
 use shelf::{PendingManifest, Share};
 
@@ -145,8 +145,8 @@ pub struct Swarm {
     turns: VecDeque<ConnectionId>,
     /// What is being read and sent, in order.
     work: VecDeque<Group>,
-    /// The reads under way for that.
-    reads: BTreeSet<ReadId>,
+    /// The reads under way.
+    reads: BTreeMap<ReadId, Reading>,
     /// When a block was last sent to anybody.
     sent_at: Instant,
     /// Whether something happened that may allow new requests.
@@ -209,7 +209,7 @@ impl Swarm {
             arrivals: Meter::new(now),
             turns: VecDeque::new(),
             work: VecDeque::new(),
-            reads: BTreeSet::new(),
+            reads: BTreeMap::new(),
             sent_at: now,
             may_ask: false,
             may_dial: false,

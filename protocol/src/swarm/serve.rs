@@ -68,6 +68,17 @@ pub(super) struct Group {
     at: (usize, usize),
 }
 
+/// A read that is under way.
+#[derive(Debug)]
+pub(super) struct Reading {
+    /// For whom.
+    peer: PeerId,
+    bytes: u64,
+    /// Whether what comes of it is of no use any more. Until it is done it counts nevertheless: or somebody
+    /// who asks and cancels could have any number of them made.
+    cancelled: bool,
+}
+
 #[derive(Debug)]
 struct Loaded {
     piece: PieceIndex,
@@ -179,7 +190,9 @@ impl Swarm {
                 return true;
             }
             for loaded in &group.pieces {
-                self.reads.remove(&loaded.read);
+                if let Some(reading) = self.reads.get_mut(&loaded.read) {
+                    reading.cancelled = true;
+                }
                 if let Some(share) = self.shelf.get_mut(&group.share) {
                     share.promised.remove(&loaded.piece);
                 }
@@ -222,7 +235,11 @@ impl Swarm {
             self.lanes.get(&group.connection).is_some_and(|lane| lane.peer == peer)
         };
         let ahead: u64 = self.work.iter().filter(is_to).map(|group| group.bytes).sum();
-        ahead < READ_AHEAD_BYTES || !self.work.iter().any(|group| group.connection == connection)
+        let in_vain =
+            self.reads.values().filter(|reading| reading.cancelled && reading.peer == peer);
+        let in_vain: u64 = in_vain.map(|reading| reading.bytes).sum();
+        let has_none = || !self.work.iter().any(|group| group.connection == connection);
+        ahead + in_vain < READ_AHEAD_BYTES || in_vain == 0 && has_none()
     }
 
     /// Has the next group of a lane read.
@@ -267,7 +284,8 @@ impl Swarm {
             }
             let read = ReadId(self.next_read);
             self.next_read += 1;
-            self.reads.insert(read);
+            let bytes = u64::from(span.length);
+            self.reads.insert(read, Reading { peer, bytes, cancelled: false });
             self.storage_out.push_back(StorageRequest::Read { read, share: group.share, span });
             if let Some(peer) = chosen {
                 share.given.insert(piece, peer);
@@ -289,8 +307,9 @@ impl Swarm {
     // ---- reading ----
 
     pub(super) fn on_read(&mut self, read: ReadId, result: Result<Vec<u8>, StorageError>) {
-        if !self.reads.remove(&read) {
-            return; // cancelled meanwhile
+        let Some(reading) = self.reads.remove(&read) else { return };
+        if reading.cancelled {
+            return self.start_groups();
         }
         let (at, i) = self
             .work
