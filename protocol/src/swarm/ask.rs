@@ -18,7 +18,7 @@ use crate::io::ConnectionId;
 use crate::manifest::ShareId;
 use crate::message::{PeerMessage, RequestId, Run};
 use crate::piece::PieceIndex;
-use crate::scheduler::{AHEAD, pick_run};
+use crate::scheduler::{AHEAD, SILENCE, pick_run};
 use crate::time::{Duration, Instant};
 
 /// What is asked for at once at least, and so many pieces: enough for a start, and for peers that got
@@ -37,6 +37,9 @@ const MAX_UNDURABLE_BYTES: u64 = 4 << 20;
 const ENDGAME_PIECES: u32 = 8;
 /// … and only if the first has had at least so long, and longer than the second will take.
 const ENDGAME_AFTER: Duration = Duration::from_millis(500);
+/// Before that, only if the first has had as long as one that is silent: however little it sends, it cannot
+/// hold up the rest.
+const OVERDUE_AFTER: Duration = SILENCE;
 
 /// A lane that may be asked. The least is asked first.
 struct Candidate {
@@ -55,7 +58,7 @@ enum Ask<'a> {
     Rare { free: u64 },
     /// The rarest of what it has but these, and so many bytes at most.
     Rarest { skip: Option<&'a Bitfield>, free: u64 },
-    /// One of the last pieces, which somebody else was asked for already.
+    /// One of the last pieces, or one that is overdue, which somebody else was asked for already.
     Again,
 }
 
@@ -95,7 +98,8 @@ impl Swarm {
             let skip = near.as_ref().and_then(|near| near.skip(c.far));
             self.ask_lane(c.connection, id, Ask::Rarest { skip, free })
         }) || near.is_some_and(|near| self.ask_far(&candidates, id, &near, free))
-            || candidates.iter().any(|c| self.ask_lane(c.connection, id, Ask::Again))
+            || self.is_late(id)
+                && candidates.iter().any(|c| self.ask_lane(c.connection, id, Ask::Again))
     }
 
     /// Asks a far lane for what a near one has too, where that is so slow that it pays.
@@ -293,8 +297,8 @@ impl Swarm {
 
     // ---- endgame ----
 
-    /// One of the last pieces, if this lane has nothing else to do and will be sooner than the one that
-    /// was asked: so one slow peer does not hold up the end.
+    /// One of the last pieces, or one that is overdue, if this lane has nothing else to do and will be sooner
+    /// than the one that was asked: so one slow peer does not hold up the rest.
     fn endgame(
         &self,
         lane: &Lane,
@@ -302,13 +306,11 @@ impl Swarm {
         download: &Download,
         have: &Bitfield,
     ) -> Option<Run> {
-        if !download.is_ending() || !lane.asked.is_empty() || lane.silent {
+        if !lane.asked.is_empty() || lane.silent {
             return None;
         }
         let geometry = self.shelf.get(&id)?.geometry();
-        let others = self.lanes.values().flat_map(|lane| lane.asked.values());
-        others
-            .filter(|asked| asked.share == id)
+        self.late(id, download)
             .flat_map(|asked| asked.missing().map(|piece| (piece, asked.stamp.sent())))
             .find(|&(piece, sent)| {
                 let takes = lane.window.wait(u64::from(geometry.length(piece)));
@@ -318,10 +320,27 @@ impl Swarm {
                     // A run of several is not cancelled when one of them came from elsewhere.
                     && !download.verified.contains(piece)
                     && !download.unproven.contains(piece)
-                    && waited >= ENDGAME_AFTER
                     && waited.as_secs_f64() >= takes
             })
             .map(|(first, _)| Run { first, count: 1 })
+    }
+
+    /// Requests for a share's pieces that took so long that others may be asked for the same.
+    fn late<'a>(
+        &'a self,
+        id: ShareId,
+        download: &Download,
+    ) -> impl Iterator<Item = &'a Asked> + use<'a> {
+        let least = if download.is_ending() { ENDGAME_AFTER } else { OVERDUE_AFTER };
+        let asked = self.lanes.values().flat_map(|lane| lane.asked.values());
+        asked.filter(move |asked| asked.share == id && asked.stamp.sent() + least <= self.now)
+    }
+
+    fn is_late(&self, id: ShareId) -> bool {
+        match self.shelf.get(&id).map(|share| &share.state) {
+            Some(State::Receiving(download)) => self.late(id, download).next().is_some(),
+            _ => false,
+        }
     }
 
     /// When to look again whether a last piece takes too long.

@@ -18,6 +18,9 @@ use crate::piece::PieceIndex;
 use crate::scheduler::{LONGEST_SILENCE, SILENCE, Stamp};
 use crate::time::{Duration, Instant};
 
+/// So many bytes, or a whole piece, are progress. Whoever sends less at a time is as good as silent: else a
+/// byte now and then would hold for ever what it was asked for.
+const PROGRESS_BYTES: u64 = 4 << 10;
 /// A source that had nothing the room lacks is not asked to choose again this long.
 const FLEXIBLE_PAUSE: Duration = Duration::from_millis(500);
 /// A request that was sent and is not yet answered in full.
@@ -40,6 +43,10 @@ pub(super) struct Asked {
 impl Asked {
     fn next(&self) -> PieceIndex {
         PieceIndex(self.run.first.0 + self.done)
+    }
+
+    fn covers(&self, piece: PieceIndex) -> bool {
+        (self.run.first.0..self.run.first.0 + self.run.count).contains(&piece.0)
     }
 
     /// The pieces that have not come in full.
@@ -84,10 +91,13 @@ impl Swarm {
     fn on_block(&mut self, connection: ConnectionId, block: &Block<'_>) -> bool {
         let Some(lane) = self.lanes.get_mut(&connection) else { return true };
         let len = block.bytes.len() as u64;
-        lane.heard = self.now;
-        let was_silent = std::mem::take(&mut lane.silent);
         if lane.window.arrived(len).is_err() {
             return false;
+        }
+        lane.trickled += len;
+        let mut was_silent = false;
+        if lane.trickled >= PROGRESS_BYTES {
+            was_silent = lane.note_progress(self.now);
         }
         self.arrivals.add(self.now, len);
         if let Some(member) = self.members.get_mut(&lane.peer) {
@@ -97,6 +107,9 @@ impl Swarm {
             // Late, after we cancelled: waste, never guilt. But only as much as was cancelled.
             let allowed = lane.cancelled >= len;
             lane.cancelled = lane.cancelled.saturating_sub(len);
+            if allowed && lane.cancelled == 0 {
+                was_silent |= lane.note_progress(self.now);
+            }
             if was_silent {
                 // It was only slow, as an uplink may be of which many ask.
                 lane.patience = lane.patience.saturating_mul(2).min(LONGEST_SILENCE);
@@ -126,6 +139,8 @@ impl Swarm {
         }
         let bytes = std::mem::take(&mut asked.buffer);
         asked.done += 1;
+        lane.trickled = 0;
+        (lane.heard, lane.silent) = (self.now, false);
         lane.patience = (lane.patience / 2).max(SILENCE);
         if asked.done == asked.run.count {
             let (stamp, first) = (asked.stamp, asked.first_block.unwrap_or(self.now));
@@ -140,7 +155,6 @@ impl Swarm {
     fn on_instead(&mut self, connection: ConnectionId, instead: Instead) -> bool {
         let Instead { request, run } = instead;
         let Some(lane) = self.lanes.get_mut(&connection) else { return true };
-        lane.heard = self.now;
         let Some(asked) = lane.asked.get_mut(&request) else { return true }; // cancelled meanwhile
         let id = asked.share;
         let Some(share) = self.shelf.get_mut(&id) else { return true };
@@ -154,6 +168,7 @@ impl Swarm {
         let Some(download) = share.download() else { return true };
         asked.run.iter().for_each(|piece| download.unask(piece));
         run.iter().for_each(|piece| download.ask(piece));
+        lane.heard = self.now;
         lane.window.forgiven(asked.left - bytes);
         (asked.run, asked.left, asked.flexible) = (run, bytes, false);
         // It cannot know yet what came from others just now.
@@ -221,11 +236,19 @@ impl Swarm {
         self.cancel_duplicates(id, piece);
     }
 
-    /// A piece is here: whoever was asked for it alone as well need not send it.
+    /// A piece is here: requests for it that would bring nothing else that is missing are of no use.
     fn cancel_duplicates(&mut self, id: ShareId, piece: PieceIndex) {
-        self.cancel_where(|asked| {
-            asked.share == id && asked.run.count == 1 && asked.run.first == piece
-        });
+        let Some(Share { state: State::Receiving(download), .. }) = self.shelf.get(&id) else {
+            return;
+        };
+        let in_vain = |asked: &Asked| {
+            let mut missing = asked.missing();
+            asked.share == id
+                && asked.covers(piece)
+                && missing.all(|piece| download.verified.contains(piece))
+        };
+        let requests = self.requests(in_vain);
+        self.cancel_all(requests);
     }
 
     pub(super) fn on_hashes(&mut self, connection: ConnectionId, batch: HashBatch) {
@@ -330,15 +353,22 @@ impl Swarm {
     }
 
     fn cancel_where(&mut self, unwanted: impl Fn(&Asked) -> bool) {
-        let requests: Vec<(ConnectionId, RequestId)> = self
-            .lanes
+        let requests = self.requests(unwanted);
+        self.cancel_all(requests);
+    }
+
+    fn requests(&self, which: impl Fn(&Asked) -> bool) -> Vec<(ConnectionId, RequestId)> {
+        self.lanes
             .iter()
             .flat_map(|(&connection, lane)| {
                 lane.asked.iter().map(move |(&request, asked)| (connection, request, asked))
             })
-            .filter(|(_, _, asked)| unwanted(asked))
+            .filter(|(_, _, asked)| which(asked))
             .map(|(connection, request, _)| (connection, request))
-            .collect();
+            .collect()
+    }
+
+    fn cancel_all(&mut self, requests: Vec<(ConnectionId, RequestId)>) {
         for (connection, request) in requests {
             self.cancel(connection, request);
         }
@@ -397,6 +427,12 @@ impl Swarm {
 }
 
 impl Lane {
+    /// It sends what it was asked for. Gives whether it had been taken for silent.
+    fn note_progress(&mut self, now: Instant) -> bool {
+        (self.heard, self.trickled) = (now, 0);
+        std::mem::take(&mut self.silent)
+    }
+
     /// When what was asked for is overdue: nothing came for too long.
     pub(super) fn silence_ends(&self) -> Option<Instant> {
         (!self.asked.is_empty()).then(|| self.heard + self.patience)

@@ -120,8 +120,10 @@ pub(super) struct Lane {
     // What we ask of it (`fetch`).
     pub(super) window: Window,
     pub(super) asked: BTreeMap<RequestId, Asked>,
-    /// When a block came last, or when something was asked after nothing was outstanding.
+    /// When what it sends last made progress, or when something was asked after nothing was outstanding.
     pub(super) heard: Instant,
+    /// Bytes of blocks since then.
+    pub(super) trickled: u64,
     /// When it came back after it was lost.
     revived: Option<Instant>,
     /// It did not answer in time; it is asked for one piece at a time until it does.
@@ -276,6 +278,7 @@ impl Swarm {
             window: Window::new(),
             asked: BTreeMap::new(),
             heard: self.now,
+            trickled: 0,
             revived: None,
             silent: false,
             rounds_without_hashes: 0,
