@@ -453,6 +453,8 @@ pub struct KnownHashes {
     /// Per piece its hash, and the place in `batches` of the batch that first told it.
     hashes: BTreeMap<PieceIndex, (PieceHash, usize)>,
     batches: Vec<HashBatch>,
+    /// Hashes in all batches together.
+    signed: usize,
 }
 
 /// An origin has signed two different hashes for one piece: its files changed, or it lies.
@@ -486,6 +488,11 @@ impl KnownHashes {
         self.hashes.len()
     }
 
+    /// How many hashes the batches hold, those that say the same counted each time.
+    pub fn signed(&self) -> usize {
+        self.signed
+    }
+
     /// The batch that proves the hash of a piece, and its place among [`KnownHashes::batches`].
     pub fn batch(&self, piece: PieceIndex) -> Option<(usize, &HashBatch)> {
         self.hashes.get(&piece).map(|&(_, place)| (place, &self.batches[place]))
@@ -511,6 +518,7 @@ impl KnownHashes {
             for (piece, hash) in batch.iter() {
                 self.hashes.entry(piece).or_insert((hash, place));
             }
+            self.signed += batch.hashes.len();
             self.batches.push(batch);
         }
         Ok(new)

@@ -12,12 +12,15 @@ use super::peers::Lane;
 use super::shelf::{Share, State};
 use crate::event::{CloseReason, Failure, Proof};
 use crate::io::{ConnectionId, StorageRequest};
-use crate::manifest::{HashBatch, ShareId};
+use crate::manifest::{HashBatch, MAX_BATCH, ShareId};
 use crate::message::{Block, BlockItem, Instead, PeerMessage, RequestId, Run, decode_blocks};
 use crate::piece::PieceIndex;
 use crate::scheduler::{LONGEST_SILENCE, SILENCE, Stamp};
 use crate::time::{Duration, Instant};
 
+/// An origin that lost what it signed signs again, cut otherwise; but hardly so often. It could make us keep
+/// two hundred hashes for each piece.
+const MAX_SIGNED: usize = 8;
 /// So many bytes, or a whole piece, are progress. Whoever sends less at a time is as good as silent: else a
 /// byte now and then would hold for ever what it was asked for.
 const PROGRESS_BYTES: u64 = 4 << 10;
@@ -268,13 +271,18 @@ impl Swarm {
         if end > pieces || batch.verify(&share.manifest.origin()).is_err() {
             return self.blame_sender(connection, id, Proof::ForgedHashes);
         }
-        let first = batch.first.0;
-        if let Err(error) = share.hashes.insert(batch) {
-            debug!(%error, "a share contradicts itself");
-            let name = share.name_of(error.0);
+        let (first, signed) = (batch.first, share.hashes.signed() + batch.hashes.len());
+        let too_much = signed > MAX_SIGNED * pieces as usize + MAX_BATCH as usize;
+        let contradicts = match share.hashes.insert(batch) {
+            Err(error) => Some(error.0),
+            Ok(_) => too_much.then_some(first),
+        };
+        if let Some(piece) = contradicts {
+            debug!(?piece, too_much, "a share contradicts itself");
+            let name = share.name_of(piece);
             return self.fail_share(id, Failure::OriginChanged(name));
         }
-        for piece in (first..end).map(PieceIndex) {
+        for piece in (first.0..end).map(PieceIndex) {
             self.check_piece(id, piece);
         }
         self.may_ask = true;
