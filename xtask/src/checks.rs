@@ -23,6 +23,9 @@ const HOST: [&str; 3] = ["--workspace", "--exclude", "wasm-peer"];
 /// The simulation as a tool. Not among [`HOST`]: the products are built without it.
 const SIMULATOR: [&str; 6] = ["-p", "protocol", "--features", "simulation", "--bin", "simulate"];
 
+/// Tests that count what is allocated, beside those of the simulator.
+const COUNTED: [&str; 2] = ["--test", "floods"];
+
 /// What of the module needs no browser: formats, layouts, names. Not among [`HOST`], which would then
 /// build its workers for a machine that cannot run them.
 const MODULE: [&str; 3] = ["-p", "wasm-peer", "--lib"];
@@ -67,7 +70,7 @@ pub(crate) fn test(workspace: &Workspace, selection: &Selection) -> Result {
         });
         report.check("clippy, simulator", || {
             let mut cargo = workspace.cargo();
-            cargo.args(["clippy", "--release"]).args(SIMULATOR);
+            cargo.args(["clippy", "--release"]).args(SIMULATOR).args(COUNTED);
             run(cargo.args(["--", "-D", "warnings"]))
         });
         report.check("documentation", || {
@@ -89,7 +92,10 @@ pub(crate) fn test(workspace: &Workspace, selection: &Selection) -> Result {
     }
     report.harness("tests", cargo.args(&selection.filter));
     let mut cargo = workspace.cargo();
-    cargo.args(["test", "--release"]).args(SIMULATOR);
+    cargo.args(["test", "--release"]).args(SIMULATOR).args(COUNTED);
+    if selection.long {
+        cargo.env("SHOAL_LONG", "1");
+    }
     report.harness("tests of the simulator", cargo.args(&selection.filter));
     let mut cargo = workspace.cargo();
     cargo.args(["test", "--release"]).args(MODULE);

@@ -8,6 +8,7 @@
 use super::pipe::{End, Parcel, Pipe};
 use super::{Happening, World};
 use crate::io::*;
+use crate::message::PeerMessage;
 use crate::signaling::ServerMessage;
 use crate::time::{Duration, Instant};
 
@@ -153,6 +154,20 @@ impl World {
                 self.release((peer, run, connection));
             }
         }
+    }
+
+    /// A peer says to another what its machine never would; false if there is no connection.
+    pub fn say(&mut self, from: usize, to: usize, message: &PeerMessage) -> bool {
+        self.send(from, to, Channel::Control, message.encode())
+    }
+
+    /// A peer sends another any bytes, past its machine; false if there is no connection.
+    pub fn send(&mut self, from: usize, to: usize, channel: Channel, bytes: Vec<u8>) -> bool {
+        let ends = self.ends_between(from, to);
+        let open = ends.into_iter().find(|&end| self.link(end).is_some_and(|link| link.open));
+        let Some(end) = open else { return false };
+        self.transmit(end, Transmit { connection: end.2, channel, bytes });
+        true
     }
 
     // ---- how connections come about ----

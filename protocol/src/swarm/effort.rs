@@ -18,8 +18,8 @@ const PER_SECOND: Duration = Duration::from_millis(500);
 const AT_ONCE: Duration = Duration::from_secs(5);
 
 /// To take in any message, roughly.
-const MESSAGE: Duration = Duration::from_micros(2);
-/// To verify a signature, or to open an envelope.
+const MESSAGE: Duration = Duration::from_micros(10);
+/// To verify a signature, to open an envelope, or to look for a place on the shelf.
 const VERIFY: Duration = Duration::from_micros(100);
 /// To look at so many pieces one by one.
 const PIECES_PER_MICRO: u32 = 256;
@@ -65,8 +65,8 @@ impl Swarm {
         };
         MESSAGE
             + match message {
-                PeerMessage::Share { share, .. }
-                | PeerMessage::Unshare { share }
+                PeerMessage::Share { share, .. } => VERIFY + all(share),
+                PeerMessage::Unshare { share }
                 | PeerMessage::Request { share, flexible: true, .. } => all(share),
                 PeerMessage::Have { runs, .. } => {
                     let pieces: u32 = runs.iter().map(|run| run.count).sum();

@@ -307,8 +307,17 @@ impl Swarm {
         );
         if self.shelf.contains_key(&id) {
             self.resolve_holding(connection, peer, id);
-        } else {
-            self.want_manifest(id);
+            return;
+        }
+        self.want_manifest(id);
+        if self.manifests.contains_key(&id) {
+            return;
+        }
+        // It has no place on the shelf: what it has of it is not kept in mind.
+        if let Some(told) = self.members.get_mut(&peer).and_then(|it| it.shares.get_mut(&id))
+            && let Some(Holding::Some(_)) = told.holding
+        {
+            told.holding = Some(Holding::Nothing);
         }
     }
 

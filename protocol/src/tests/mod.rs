@@ -2,6 +2,7 @@
 
 mod control;
 mod faults;
+mod hostile;
 mod lanes;
 mod lasting;
 mod mesh;
