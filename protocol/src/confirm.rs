@@ -42,7 +42,7 @@ impl Transcript {
         key.verify(SIGN, &self.signed_part(role), signature)
     }
 
-    fn signed_part(&self, role: Role) -> Vec<u8> {
+    pub(crate) fn signed_part(&self, role: Role) -> Vec<u8> {
         let mut w = Writer::new();
         w.bytes(&self.room.0).u64(self.epoch).u8(u8::from(role == Role::Answerer));
         for side in [&self.offerer, &self.answerer] {

@@ -9,3 +9,4 @@ mod mesh;
 mod outages;
 mod room;
 mod scale;
+mod vectors;
