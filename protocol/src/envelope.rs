@@ -101,10 +101,18 @@ pub fn seal(
     let mut w = Writer::with_capacity(padded);
     w.bytes(&device.public().0).bytes(&signature.0).u64(epoch).u32(sequence);
     w.count(payload.len()).bytes(&payload).bytes(&vec![0; padded - used]);
-    let inside = w.finish();
+    seal_inside(key, route, &w.finish(), nonce)
+}
 
+/// Seals what is to be inside of an envelope, whatever it is.
+pub(crate) fn seal_inside(
+    key: &SignalingKey,
+    route: Route,
+    inside: &[u8],
+    nonce: [u8; NONCE_BYTES],
+) -> Result<Envelope, OpenError> {
     let sealed = cipher(key)
-        .encrypt(&XNonce::from(nonce), Payload { msg: &inside, aad: &associated(route) })
+        .encrypt(&XNonce::from(nonce), Payload { msg: inside, aad: &associated(route) })
         .map_err(|_| OpenError::TooLong)?;
     let mut w = Writer::with_capacity(1 + NONCE_BYTES + sealed.len());
     w.u8(VERSION).bytes(&nonce).bytes(&sealed);
@@ -159,7 +167,7 @@ const LANE_OFFER: u8 = 6;
 const NEEDY_OFFER: u8 = 4;
 const BUSY: u8 = 5;
 
-fn encode(signal: &Signal) -> Vec<u8> {
+pub(crate) fn encode(signal: &Signal) -> Vec<u8> {
     let mut w = Writer::new();
     match signal {
         Signal::Description(Description::Offer(sdp)) => w.u8(OFFER).bytes(sdp.as_bytes()),
@@ -185,7 +193,7 @@ fn encode(signal: &Signal) -> Vec<u8> {
     w.finish()
 }
 
-fn decode(bytes: &[u8]) -> Result<Signal, DecodeError> {
+pub(crate) fn decode(bytes: &[u8]) -> Result<Signal, DecodeError> {
     let mut r = Reader::new(bytes);
     let text = |r: &mut Reader<'_>| {
         std::str::from_utf8(r.rest())

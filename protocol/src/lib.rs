@@ -47,6 +47,8 @@ pub mod codec;
 mod confirm;
 pub mod envelope;
 pub mod event;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
 pub mod identity;
 pub mod invite;
 pub mod io;

@@ -204,7 +204,7 @@ impl Manifest {
     }
 
     /// The form that is hashed, signed and sent.
-    fn to_bytes(&self) -> Vec<u8> {
+    pub(crate) fn to_bytes(&self) -> Vec<u8> {
         let mut w = Writer::with_capacity(64 + self.entries.len() * 48);
         w.u8(VERSION)
             .u8(self.geometry.piece_size().log2())
@@ -224,7 +224,7 @@ impl Manifest {
         w.finish()
     }
 
-    fn from_bytes(bytes: &[u8]) -> Result<Self, ManifestError> {
+    pub(crate) fn from_bytes(bytes: &[u8]) -> Result<Self, ManifestError> {
         let mut r = Reader::new(bytes);
         match r.u8()? {
             VERSION => {}

@@ -6,6 +6,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::Result;
+use crate::fuzz;
 use crate::page;
 use crate::run::{could_not_start, output, run, show};
 use crate::tally::Tally;
@@ -100,7 +101,24 @@ pub(crate) fn test(workspace: &Workspace, selection: &Selection) -> Result {
     let mut cargo = workspace.cargo();
     cargo.args(["test", "--release"]).args(MODULE);
     report.harness("tests of the module", cargo.args(&selection.filter));
+    if selection.long && everything {
+        fuzz_all(workspace, &mut report);
+    }
     report.close()
+}
+
+/// Fuzzes every target for a while; each counts as a test.
+fn fuzz_all(workspace: &Workspace, report: &mut Report) {
+    let mut targets = Vec::new();
+    let built = report.check("fuzzing, build", || {
+        targets = fuzz::targets(workspace)?;
+        fuzz::build(workspace)
+    });
+    for target in targets.iter().filter(|_| built) {
+        report.check(&format!("fuzzing, {target}"), || {
+            fuzz::target(workspace, target, fuzz::SECONDS)
+        });
+    }
 }
 
 /// Runs the benchmarks, or the one of this name.
@@ -155,14 +173,14 @@ struct Report {
 }
 
 struct Step {
-    name: &'static str,
+    name: String,
     took: Duration,
     outcome: String,
 }
 
 impl Report {
     /// Runs a check that passes or fails as a whole.
-    fn check(&mut self, name: &'static str, check: impl FnOnce() -> Result) -> bool {
+    fn check(&mut self, name: &str, check: impl FnOnce() -> Result) -> bool {
         self.step(name, || {
             let result = check();
             if let Err(error) = &result {
@@ -173,7 +191,7 @@ impl Report {
     }
 
     /// Runs a test harness, passes its output on and counts what it says.
-    fn harness(&mut self, name: &'static str, command: &mut Command) {
+    fn harness(&mut self, name: &str, command: &mut Command) {
         self.step(name, || match count(command) {
             Ok(tally) => (tally, Some(tally)),
             Err(error) => {
@@ -183,7 +201,7 @@ impl Report {
         });
     }
 
-    fn step(&mut self, name: &'static str, step: impl FnOnce() -> (Tally, Option<Tally>)) -> bool {
+    fn step(&mut self, name: &str, step: impl FnOnce() -> (Tally, Option<Tally>)) -> bool {
         eprintln!("\n== {name}");
         let start = Instant::now();
         let (tally, counted) = step();
@@ -196,7 +214,7 @@ impl Report {
             None => verdict.to_owned(),
         };
         self.sum += tally;
-        self.steps.push(Step { name, took, outcome });
+        self.steps.push(Step { name: name.to_owned(), took, outcome });
         tally.failed == 0
     }
 

@@ -9,6 +9,7 @@
 
 mod apt;
 mod checks;
+mod fuzz;
 mod page;
 mod product;
 mod run;
@@ -36,7 +37,7 @@ struct Command {
     run: fn(&Workspace, &mut Arguments) -> Result,
 }
 
-const COMMANDS: [Command; 7] = [
+const COMMANDS: [Command; 8] = [
     Command {
         name: "serve",
         help: "\
@@ -87,6 +88,19 @@ cargo xtask bench [NAME]
 Build everything and run the benchmarks, or the one called NAME
 ",
         run: bench,
+    },
+    Command {
+        name: "fuzz",
+        help: "\
+cargo xtask fuzz [SECONDS] [TARGET]
+Fuzz every decoder and the whole machine, each for a minute, or only TARGET
+
+  SECONDS   for each target (60)
+  TARGET    a file in fuzz/fuzz_targets
+
+Ends with what it found first, or with the exit code 0 if that was nothing.
+",
+        run: run_fuzz,
     },
     Command {
         name: "simulate",
@@ -190,6 +204,9 @@ fn test(workspace: &Workspace, arguments: &mut Arguments) -> Result {
     let filter = arguments.word();
     arguments.finish()?;
     set_up(workspace, Purpose::Test)?;
+    if long {
+        set_up(workspace, Purpose::Fuzz)?;
+    }
     checks::test(workspace, &Selection { filter, long })
 }
 
@@ -212,6 +229,24 @@ fn bench(workspace: &Workspace, arguments: &mut Arguments) -> Result {
     arguments.finish()?;
     set_up(workspace, Purpose::Test)?;
     checks::bench(workspace, name)
+}
+
+fn run_fuzz(workspace: &Workspace, arguments: &mut Arguments) -> Result {
+    let words = [arguments.word(), arguments.word()].into_iter().flatten();
+    arguments.finish()?;
+    let (mut seconds, mut targets) = (fuzz::SECONDS, fuzz::targets(workspace)?);
+    for word in words {
+        match word.parse() {
+            Ok(number) => seconds = number,
+            Err(_) if targets.contains(&word) => targets = vec![word],
+            Err(_) => {
+                return Err(format!("there is no target {word}, only {}", targets.join(", ")));
+            }
+        }
+    }
+    set_up(workspace, Purpose::Fuzz)?;
+    fuzz::build(workspace)?;
+    targets.iter().try_for_each(|target| fuzz::target(workspace, target, seconds))
 }
 
 fn simulate(workspace: &Workspace, arguments: &mut Arguments) -> Result {

@@ -17,12 +17,14 @@ pub(crate) const TRUNK: &str = "0.21.14";
 const BINARYEN: &str = "132.0.0";
 const GECKODRIVER: &str = "0.37.1";
 const CARGO_DENY: &str = "0.20.2";
+const CARGO_FUZZ: &str = "0.13.2";
 
 /// What the tools are for; testing includes serving.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Purpose {
     Serve,
     Test,
+    Fuzz,
 }
 
 /// One thing that has to be here.
@@ -38,7 +40,10 @@ struct Need<'a> {
 
 /// Installs what is missing for `purpose`; quick when nothing is.
 pub(crate) fn set_up(workspace: &Workspace, purpose: Purpose) -> Result {
-    let mut missing = serve_needs(workspace)?;
+    let mut missing = match purpose {
+        Purpose::Fuzz => fuzz_needs(workspace),
+        Purpose::Serve | Purpose::Test => serve_needs(workspace)?,
+    };
     if purpose == Purpose::Test {
         missing.extend(test_needs(workspace));
     }
@@ -171,6 +176,25 @@ fn test_needs(workspace: &Workspace) -> Vec<Need<'_>> {
             CARGO_DENY.into(),
             "checks licences and sources of what we depend on",
             4,
+        ),
+    ]
+}
+
+fn fuzz_needs(workspace: &Workspace) -> Vec<Need<'_>> {
+    vec![
+        Need {
+            name: "a C++ compiler".into(),
+            why: "libFuzzer is written in C++",
+            minutes: 1,
+            present: on_path("c++"),
+            install: Box::new(|| apt::install(&["g++"])),
+        },
+        cargo_tool(
+            workspace,
+            CargoTool { package: "cargo-fuzz", program: "cargo-fuzz", flags: &["--locked"] },
+            CARGO_FUZZ.into(),
+            "builds and runs what is fuzzed",
+            1,
         ),
     ]
 }

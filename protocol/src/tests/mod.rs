@@ -1,6 +1,7 @@
 //! Whole rooms in the simulated network.
 
 mod control;
+mod corpora;
 mod faults;
 mod hostile;
 mod lanes;

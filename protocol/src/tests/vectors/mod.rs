@@ -5,6 +5,9 @@
 //! written differs only if a format or derivation has changed: then its version has to change, too.
 
 mod messages;
+mod seeds;
+
+pub(super) use seeds::seeds;
 
 use std::path::{Path, PathBuf};
 
