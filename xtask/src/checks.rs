@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use crate::Result;
 use crate::fuzz;
 use crate::page;
+use crate::reproduce;
 use crate::run::{could_not_start, output, run, show};
 use crate::tally::Tally;
 use crate::wasm::{self, Toolchain};
@@ -102,6 +103,7 @@ pub(crate) fn test(workspace: &Workspace, selection: &Selection) -> Result {
     cargo.args(["test", "--release"]).args(MODULE);
     report.harness("tests of the module", cargo.args(&selection.filter));
     if selection.long && everything {
+        report.check("two builds of the page", || reproduce::builds(workspace).map(drop));
         fuzz_all(workspace, &mut report);
     }
     report.close()

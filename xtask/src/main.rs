@@ -12,6 +12,7 @@ mod checks;
 mod fuzz;
 mod page;
 mod product;
+mod reproduce;
 mod run;
 mod setup;
 mod stamp;
@@ -37,7 +38,7 @@ struct Command {
     run: fn(&Workspace, &mut Arguments) -> Result,
 }
 
-const COMMANDS: [Command; 8] = [
+const COMMANDS: [Command; 9] = [
     Command {
         name: "serve",
         help: "\
@@ -101,6 +102,18 @@ Fuzz every decoder and the whole machine, each for a minute, or only TARGET
 Ends with what it found first, or with the exit code 0 if that was nothing.
 ",
         run: run_fuzz,
+    },
+    Command {
+        name: "reproduce",
+        help: "\
+cargo xtask reproduce [--against URL]
+Build the page twice from nothing, in different folders, and compare; print the SHA-256 of its files
+
+  --against URL   also compare with what the server at this address serves (with curl)
+
+See docs/security.md.
+",
+        run: run_reproduce,
     },
     Command {
         name: "simulate",
@@ -247,6 +260,15 @@ fn run_fuzz(workspace: &Workspace, arguments: &mut Arguments) -> Result {
     set_up(workspace, Purpose::Fuzz)?;
     fuzz::build(workspace)?;
     targets.iter().try_for_each(|target| fuzz::target(workspace, target, seconds))
+}
+
+fn run_reproduce(workspace: &Workspace, arguments: &mut Arguments) -> Result {
+    let against = arguments.value("--against")?;
+    arguments.finish()?;
+    set_up(workspace, Purpose::Serve)?;
+    let sums = reproduce::builds(workspace)?;
+    println!("{sums}");
+    against.map_or(Ok(()), |address| reproduce::served(workspace, &sums, &address))
 }
 
 fn simulate(workspace: &Workspace, arguments: &mut Arguments) -> Result {

@@ -93,25 +93,46 @@ impl Toolchain {
         let mut command = workspace.command(program);
         let mut rustdoc_flags = RUSTDOC_FLAGS.to_owned();
         command.env("CARGO_TARGET_DIR", workspace.wasm_target());
+        let mut flags = portable_paths(workspace);
         if let Self::Debian { sysroot } = self {
             let bin = Path::new(DEBIAN_BIN);
             let flag = format!("--sysroot={}", sysroot.display());
-            // Cargo joins these flags to those of .cargo/config.toml, and applies both to the
-            // target only: build scripts and procedural macros use Debian's library.
             command
                 .env("PATH", workspace.path(&[bin]))
                 .env("CARGO", bin.join("cargo"))
                 .env("RUSTC", bin.join("rustc"))
                 .env("RUSTDOC", bin.join("rustdoc"))
                 .env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER", DEBIAN_LINKER)
-                .env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS", &flag)
                 // Paths of the host's toolchain, which `cargo run` adds for its own child.
                 .env_remove("LD_LIBRARY_PATH");
             rustdoc_flags = format!("{rustdoc_flags} {flag}");
+            flags.push(flag);
         }
+        // Cargo joins these flags to those of .cargo/config.toml, and applies both to the target only: build
+        // scripts and procedural macros use the compiler's own library.
+        command.env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS", flags.join(" "));
         command.env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTDOCFLAGS", rustdoc_flags);
         command
     }
+}
+
+/// Flags that keep this machine's folders out of what is built: it is to be the same wherever it is built.
+fn portable_paths(workspace: &Workspace) -> Vec<String> {
+    let remap = |from: &Path, to: &str| format!("--remap-path-prefix={}={to}", from.display());
+    let mut flags = vec![remap(&workspace.file(""), "")];
+    let home = env::var_os("CARGO_HOME").map(PathBuf::from);
+    let home = home.or_else(|| Some(PathBuf::from(env::var_os("HOME")?).join(".cargo")));
+    // One folder for each registry, named after its address.
+    let registries = home.map(|home| home.join("registry/src")).map(fs::read_dir);
+    let mut folders: Vec<PathBuf> = registries
+        .into_iter()
+        .flatten()
+        .flatten()
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .collect();
+    folders.sort();
+    flags.extend(folders.iter().map(|folder| remap(folder, "/registry")));
+    flags
 }
 
 fn host_has_target(workspace: &Workspace) -> bool {

@@ -35,6 +35,11 @@ impl Workspace {
         Ok(Self { root, tools })
     }
 
+    /// The same, as another checkout with the same tools.
+    pub(crate) fn at(&self, root: PathBuf) -> Self {
+        Self { root, tools: self.tools.clone() }
+    }
+
     /// Where set-up installs; safe to delete, it is filled again.
     pub(crate) fn tools(&self) -> &Path {
         &self.tools
