@@ -12,7 +12,9 @@ use data_encoding::HEXLOWER;
 
 use crate::codec::{DecodeError, Reader, Writer};
 use crate::identity::{BadSignature, DeviceKey, PublicKey, Signature};
-use crate::piece::{FileIndex, Geometry, GeometryError, PieceHash, PieceIndex, PieceSize};
+use crate::piece::{
+    FileIndex, Geometry, GeometryError, MAX_PIECES, PieceHash, PieceIndex, PieceSize,
+};
 use crate::signaling::RoomId;
 
 const VERSION: u8 = 1;
@@ -400,7 +402,7 @@ impl HashBatch {
 
     /// The pieces and their hashes.
     pub fn iter(&self) -> impl Iterator<Item = (PieceIndex, PieceHash)> {
-        (self.first.0..).map(PieceIndex).zip(self.hashes.iter().copied())
+        (0..).zip(&self.hashes).map(|(i, &hash)| (PieceIndex(self.first.0 + i), hash))
     }
 
     /// The form that travels and is kept.
@@ -430,7 +432,7 @@ impl HashBatch {
         let share = ShareId(r.array()?);
         let first = PieceIndex(r.u32()?);
         let count = r.count("number of hashes", MAX_BATCH, 32)?;
-        if count == 0 || first.0.checked_add(count).is_none() {
+        if count == 0 || first.0.checked_add(count).is_none_or(|end| end > MAX_PIECES) {
             return Err(DecodeError::OutOfRange("number of hashes"));
         }
         let hashes = (0..count).map(|_| r.array().map(PieceHash)).collect::<Result<_, _>>()?;
