@@ -118,8 +118,9 @@ impl FromStr for InviteLink {
 
     fn from_str(text: &str) -> Result<Self, InviteError> {
         let (server, fragment) = text.trim().split_once('#').ok_or(InviteError::NotALink)?;
-        if !(server.starts_with("https://") || server.starts_with("http://")) || fragment.is_empty()
-        {
+        let host = server.strip_prefix("https://").or_else(|| server.strip_prefix("http://"));
+        let has_host = host.is_some_and(|host| !host.trim_matches('/').is_empty());
+        if !has_host || fragment.is_empty() {
             return Err(InviteError::NotALink);
         }
         let server = format!("{}/", server.trim_end_matches('/'));
@@ -173,6 +174,7 @@ mod tests {
         assert_eq!(newer.parse::<Invite>(), Err(InviteError::Version(2)));
         assert_eq!("https://example.org/".parse::<InviteLink>(), Err(InviteError::NotALink));
         assert_eq!("hello".parse::<InviteLink>(), Err(InviteError::NotALink));
+        assert_eq!(format!("https://#{text}").parse::<InviteLink>(), Err(InviteError::NotALink));
     }
 
     #[test]
