@@ -11,7 +11,9 @@
 
 use crate::envelope::Signal;
 use crate::event::PeerLink;
-use crate::io::{Candidate, ConnectionId, ConnectionRequest, ConnectionState, Description, Role};
+use crate::io::{
+    Candidate, ConnectionId, ConnectionRequest, ConnectionState, Description, Fingerprint, Role,
+};
 use crate::time::{Duration, Instant};
 
 /// How long a connection may take to come about. Browsers give up on ICE after 15 to 30 s.
@@ -41,6 +43,8 @@ pub(crate) struct Negotiation {
     /// Sequence numbers below this have been seen.
     seen_below: u32,
     described: bool,
+    /// The certificate that their description announces, if it names one.
+    announced: Option<Fingerprint>,
     early: Vec<Option<Candidate>>,
     phase: Phase,
 }
@@ -81,6 +85,7 @@ impl Negotiation {
             next_sequence: 0,
             seen_below: 0,
             described: false,
+            announced: None,
             early: Vec::new(),
             phase: Phase::Connecting { since: now, give_up: now + patience },
         }
@@ -92,6 +97,11 @@ impl Negotiation {
 
     pub(crate) fn epoch(&self) -> u64 {
         self.epoch
+    }
+
+    /// The certificate that the other side announced.
+    pub(crate) fn announced(&self) -> Option<Fingerprint> {
+        self.announced
     }
 
     /// How the connection stands.
@@ -145,6 +155,7 @@ impl Negotiation {
                     return Vec::new();
                 }
                 self.described = true;
+                self.announced = description.fingerprint();
                 let early = std::mem::take(&mut self.early);
                 std::iter::once(ConnectionRequest::SetRemoteDescription { connection, description })
                     .chain(

@@ -46,6 +46,8 @@ pub struct Network {
     pub receive_buffer: usize,
     /// Connections whose ends see certificates that are not each other's.
     pub spliced: bool,
+    /// Descriptions name certificates that are not used.
+    pub lies_of_certificates: bool,
 }
 
 /// What lies between two sites, shared by all who cross it.
@@ -102,6 +104,7 @@ impl Default for Network {
             opens_late: (Role::Answerer, Duration::ZERO),
             receive_buffer: 4 << 20,
             spliced: false,
+            lies_of_certificates: false,
         }
     }
 }
@@ -222,7 +225,11 @@ impl World {
     fn give_description(&mut self, end: End, kind: fn(String) -> Description) {
         let Some(link) = self.link(end) else { return };
         let certificate = data_encoding::HEXLOWER.encode(&link.certificate);
-        let text = format!("{} {} {} {certificate}", end.0, end.1, end.2.0);
+        let mut text = format!("{} {} {} {certificate}", end.0, end.1, end.2.0);
+        if self.net.lies_of_certificates {
+            let other = vec!["BB"; 32].join(":");
+            text += &format!("\r\na=fingerprint:sha-256 {other}\r\n");
+        }
         let event = ConnectionEvent::LocalDescription(kind(text));
         self.later(Duration::from_millis(2), Happening::Connection(end, event));
     }

@@ -366,7 +366,13 @@ impl Swarm {
         if lane.opened.is_some() {
             return;
         }
+        // The library has compared the two already, unless it was told not to, or does not.
+        let announced = lane.negotiation.announced();
+        let is_other = announced.is_some_and(|announced| announced != opened.remote_fingerprint);
         lane.opened = Some(opened);
+        if is_other {
+            return self.close_lane(connection, CloseReason::NotConfirmed, true);
+        }
         self.confirm(connection);
     }
 
@@ -505,7 +511,8 @@ impl Swarm {
         };
         let first =
             attempts == 0 && !matches!(reason, CloseReason::Left | CloseReason::TooManyConnections);
-        if (lane.confirmed || first) && reason != CloseReason::Replaced {
+        let telling = lane.confirmed || first || reason == CloseReason::NotConfirmed;
+        if telling && reason != CloseReason::Replaced {
             let name = member.name.clone();
             self.events.push_back(Event::PeerGone { peer: lane.peer, name, reason });
         }
