@@ -34,6 +34,8 @@ use crate::time::{Duration, Instant};
 const MAX_CONNECTIONS: usize = 128;
 /// The most members that are remembered; beyond that some that are not connected are forgotten.
 const MAX_MEMBERS: usize = 512;
+/// Of so many who are forgotten it is remembered which attempt to connect was the latest: 32 KiB.
+const MAX_EPOCHS: usize = 1024;
 /// A newcomer offers to those it was told of. If it does not within this time, we do.
 pub(super) const NEWCOMER_PATIENCE: Duration = Duration::from_secs(20);
 /// A member that had no room is not tried again before this.
@@ -200,11 +202,33 @@ impl Swarm {
                 .range(from..)
                 .chain(self.members.range(..from))
                 .find_map(|(&id, member)| member.lane.is_none().then_some(id))?;
-            self.members.remove(&forgotten);
+            self.forget(forgotten);
         }
         self.may_dial = true;
         let now = self.now;
-        Some(self.members.entry(peer).or_insert_with(|| Member::new(now, dial_at)))
+        let epoch = self.epochs.get(&peer).copied().unwrap_or_default();
+        Some(self.members.entry(peer).or_insert_with(|| {
+            let mut member = Member::new(now, dial_at);
+            member.epoch = epoch;
+            member
+        }))
+    }
+
+    /// Forgets a member, but not which attempt to connect was the latest: the server can say of anybody that
+    /// they have left, and come, and what it then repeats of before must stay stale.
+    pub(super) fn forget(&mut self, peer: PeerId) {
+        let Some(member) = self.members.remove(&peer) else { return };
+        if member.epoch == 0 {
+            return;
+        }
+        self.epochs.insert(peer, member.epoch);
+        if self.epochs.len() > MAX_EPOCHS {
+            let from = PeerId(u64::from_le_bytes(self.rng.bytes()));
+            let next = self.epochs.range(from..).chain(self.epochs.range(..from)).next();
+            if let Some((&forgotten, _)) = next {
+                self.epochs.remove(&forgotten);
+            }
+        }
     }
 
     /// Closes a connection to make room for another: one on which nothing is going on, if there is such;

@@ -8,6 +8,7 @@
 //! |---|---|
 //! | `mod.rs` | the interface, and the machine's state |
 //! | `server.rs` | the signaling server, and sealed signals |
+//! | `ice.rs` | which STUN and TURN servers are used |
 //! | `relay.rs` | signals by way of neighbours |
 //! | `peers.rs` | members, connections coming and going, who is let in |
 //! | `effort.rs` | what one connection may cost us |
@@ -35,6 +36,7 @@ mod download;
 mod effort;
 mod fetch;
 mod gossip;
+mod ice;
 mod lanes;
 mod mesh;
 mod near;
@@ -116,11 +118,15 @@ pub struct Swarm {
     server_lost: Option<server::Lost>,
     /// When it was asked whether it is there; it has said nothing since.
     server_asked: Option<Instant>,
+    /// What bounds the messages that are taken from it; its unit is a message.
+    server_allowance: TokenBucket,
     peer_id: Option<PeerId>,
     /// What brings our id back when the connection to the server broke.
     resume_token: Option<ResumeToken>,
     ice_servers: Vec<IceServer>,
     members: BTreeMap<PeerId, Member>,
+    /// The latest attempt to connect to those who are no members any more.
+    epochs: BTreeMap<PeerId, u64>,
     lanes: BTreeMap<ConnectionId, Lane>,
     /// Lanes besides the main ones: what is tried.
     extras: Lanes,
@@ -193,10 +199,12 @@ impl Swarm {
             server: Server::Idle,
             server_lost: None,
             server_asked: None,
+            server_allowance: TokenBucket::new(now, Some(server::MAX_MESSAGES_PER_SECOND)),
             peer_id: None,
             resume_token: None,
             ice_servers: Vec::new(),
             members: BTreeMap::new(),
+            epochs: BTreeMap::new(),
             lanes: BTreeMap::new(),
             extras: Lanes::default(),
             banned: BTreeSet::new(),

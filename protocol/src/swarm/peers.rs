@@ -63,6 +63,8 @@ pub(super) struct Member {
     pub(super) lane: Option<ConnectionId>,
     /// Further ones.
     pub(super) extra: Extra,
+    /// When an attempt to connect was last made anew because it came in again.
+    pub(super) replaced: Option<Instant>,
     /// Attempts since it was last connected.
     attempts: u32,
     /// Whether it ever was.
@@ -179,6 +181,7 @@ impl Member {
             epoch: 0,
             lane: None,
             extra: Extra::new(now),
+            replaced: None,
             attempts: 0,
             was_connected: false,
             dial_at: Some(dial_at),
@@ -519,7 +522,7 @@ impl Swarm {
         let unseen = !member.present;
         let given_up = unseen && member.attempts > MAX_ATTEMPTS_UNSEEN;
         if reason == CloseReason::Left || given_up || unseen && !self.can_signal(lane.peer) {
-            self.members.remove(&lane.peer);
+            self.forget(lane.peer);
         }
         self.may_ask = true;
         self.may_dial = true;

@@ -3,8 +3,8 @@
 
 use tracing::debug;
 
-use super::Swarm;
 use super::mesh::{BUSY_PATIENCE, NEWCOMER_PATIENCE};
+use super::{Swarm, ice};
 use crate::envelope::{self, Route, Signal};
 use crate::event::{CloseReason, Event, ServerView};
 use crate::identity::PublicKey;
@@ -30,6 +30,15 @@ const REJOIN_TIMEOUT: Duration = Duration::from_secs(4);
 const HASTY_ATTEMPTS: u32 = 3;
 /// A server that does not answer for this long, asked whether it is there, is lost.
 const PONG_TIMEOUT: Duration = Duration::from_secs(4);
+
+/// Who comes in again and again has an attempt to connect made anew no more often than this. Between peers
+/// near each other one takes a second or two.
+const REPLACE_INTERVAL: Duration = Duration::from_secs(5);
+/// Messages per second that a server has reason to send, and more: with 128 connections that all come about
+/// in one second there are some 2 000. Each costs a little time, and a browser keeps what is not read yet.
+pub(super) const MAX_MESSAGES_PER_SECOND: u64 = 4_000;
+/// Of what a server says of itself, people are shown so many letters.
+const MAX_SHOWN: usize = 200;
 
 /// Who is said to be gone, and sends nothing of what it was asked for this long, is taken for silent.
 const ABSENT_SILENCE: Duration = Duration::from_secs(3);
@@ -138,6 +147,7 @@ impl Swarm {
     }
 
     fn on_server_lost(&mut self, cause: LostCause, reason: String) {
+        let reason = shown(&reason);
         let (attempt, in_vain) = match self.server {
             Server::Idle | Server::Refused { .. } | Server::Waiting { .. } => return,
             // Whoever gave up, the system or we: it was not there to say no.
@@ -158,21 +168,36 @@ impl Swarm {
             return debug!("a message of a connection that was lost");
         }
         self.server_asked = None;
+        if !self.server_allowance.is_ready(self.now) {
+            self.signaling_out.push_back(SignalingRequest::Close);
+            let reason = "the server sends more than it has reason to".to_owned();
+            return self.on_server_lost(LostCause::Server, reason);
+        }
+        self.server_allowance.take(self.now, 1);
         match message {
+            // Each time, attempts to connect would begin anew.
+            ServerMessage::Joined { .. } if self.server == Server::Joined => {
+                self.signaling_out.push_back(SignalingRequest::Close);
+                let reason = "the server let us in twice; is it a Shoal server?".to_owned();
+                self.on_server_lost(LostCause::Server, reason);
+            }
             ServerMessage::Joined { peer, members, ice_servers, token } => {
-                self.ice_servers = ice_servers;
+                self.ice_servers = ice::usable(ice_servers);
                 self.resume_token = Some(token);
                 self.on_joined(peer, members);
             }
             ServerMessage::PeerJoined { peer } if Some(peer) != self.peer_id => {
+                let now = self.now;
+                let attempt = self.attempt_to(peer);
+                let Some(member) = self.remember(peer, now + NEWCOMER_PATIENCE) else { return };
+                member.present = true;
                 // What it was sent while it was away is lost: an attempt to connect is made anew.
-                if let Some(attempt) = self.attempt_to(peer) {
+                let may_replace = member.replaced.is_none_or(|at| at + REPLACE_INTERVAL <= now);
+                if let Some(attempt) = attempt.filter(|_| may_replace) {
+                    member.replaced = Some(now);
                     self.close_lane(attempt, CloseReason::Replaced, false);
                 }
-                if let Some(member) = self.remember(peer, self.now + NEWCOMER_PATIENCE) {
-                    member.present = true;
-                    self.revive(peer);
-                }
+                self.revive(peer);
             }
             ServerMessage::PeerJoined { .. } | ServerMessage::Pong => {}
             ServerMessage::PeerLeft { peer } | ServerMessage::Undeliverable { to: peer } => {
@@ -184,6 +209,7 @@ impl Swarm {
                 self.on_server_lost(LostCause::Server, message);
             }
             ServerMessage::Error { code, message } => {
+                let message = shown(&message);
                 self.server = Server::Refused { code, message: message.clone() };
                 self.server_lost = None;
                 self.signaling_out.push_back(SignalingRequest::Close);
@@ -257,7 +283,7 @@ impl Swarm {
             if let Some(lane) = lane {
                 self.close_lane(lane, CloseReason::Left, false);
             }
-            self.members.remove(&peer);
+            self.forget(peer);
             return;
         }
         // It may have lost the server, or it has ended: then what it was asked for should soon be asked of
@@ -429,4 +455,19 @@ impl Swarm {
         self.server = Server::Idle;
         self.server_lost = None;
     }
+}
+
+/// Text of a server as it may be shown: on one line, in the order in which it is written, and not long.
+fn shown(text: &str) -> String {
+    // Marks that change the direction of text (Unicode Standard Annex 9, section 2).
+    let turns = |c: char| matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let mut shown: String = text
+        .chars()
+        .take(MAX_SHOWN)
+        .map(|c| if c.is_control() || turns(c) { '\u{fffd}' } else { c })
+        .collect();
+    if text.chars().nth(MAX_SHOWN).is_some() {
+        shown.push('…');
+    }
+    shown
 }

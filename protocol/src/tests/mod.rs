@@ -10,4 +10,4 @@ mod mesh;
 mod outages;
 mod room;
 mod scale;
-mod vectors;
+mod server;
