@@ -34,6 +34,7 @@ use webrtc::peer_connection::{
 use webrtc::runtime::default_runtime;
 
 use crate::channel::{ChannelSender, Outgoing, queue, receive_all, send_all};
+use crate::misbehave::Certificates;
 use crate::sockets::Sockets;
 
 /// The largest message we take, in bytes: what Chromium takes too.
@@ -103,6 +104,7 @@ pub(crate) struct Setup {
     pub(crate) relay_only: bool,
     /// Whether to offer this machine's loopback address too.
     pub(crate) loopback: bool,
+    pub(crate) certificates: Certificates,
     pub(crate) inbox: Inbox,
     /// Set once the channels are open; see [`Sockets`].
     pub(crate) settled: Arc<AtomicBool>,
@@ -502,8 +504,8 @@ async fn build(
         .with_multicast_dns_mode(mdns)
         .with_ice_timeouts(Some(DISCONNECTED_AFTER), None, None)
         .with_ice_connection_attempts(Some(CHECK_INTERVAL), Some(MAX_CHECKS))
-        .with_discard_local_candidates_during_ice_restart(true)
-        .build();
+        .with_discard_local_candidates_during_ice_restart(true);
+    let settings = setup.certificates.settings(settings).build();
     let runtime = default_runtime().ok_or_else(|| io::Error::other("no runtime"))?;
     let runtime = Sockets::new(runtime, setup.settled.clone());
     let building = PeerConnectionBuilder::new()
@@ -594,6 +596,7 @@ mod tests {
                 ice_servers: vec![],
                 relay_only: false,
                 loopback: true,
+                certificates: Certificates::default(),
                 inbox,
                 settled,
             };

@@ -21,12 +21,13 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until, timeout};
 use tracing::{debug, warn};
 
+use crate::Snapshot;
 use crate::clock::Clock;
 use crate::connection::{Connection, Inbox, News, Setup};
+use crate::misbehave::{Certificates, Tamper};
 use crate::signaling::Signaling;
 use crate::sources::Sources;
 use crate::storage::{Files, Storage};
-use crate::{Snapshot, Tamper};
 
 /// Messages and other news of all connections that may wait for the driver: 8 MiB at most. Beyond that
 /// they stay with the library, and the senders' windows close.
@@ -80,6 +81,7 @@ pub(crate) struct Parts {
     pub(crate) server: String,
     pub(crate) loopback: bool,
     pub(crate) tamper: Tamper,
+    pub(crate) certificates: Certificates,
     pub(crate) outside: Outside,
 }
 
@@ -93,6 +95,7 @@ pub(crate) async fn run(parts: Parts) {
         server: parts.server,
         loopback: parts.loopback,
         tamper: parts.tamper,
+        certificates: parts.certificates,
         outside: parts.outside,
         signaling: None,
         connections: HashMap::new(),
@@ -115,6 +118,7 @@ struct Driver {
     server: String,
     loopback: bool,
     tamper: Tamper,
+    certificates: Certificates,
     outside: Outside,
 
     signaling: Option<Signaling>,
@@ -205,7 +209,8 @@ impl Driver {
                 }
                 self.swarm.handle_signaling(now, event);
             }
-            Input::News(id, News::Event(event)) => {
+            Input::News(id, News::Event(mut event)) => {
+                self.certificates.announce(&mut event);
                 if matches!(event, ConnectionEvent::Closed { .. }) {
                     self.connections.remove(&id);
                 }
@@ -312,7 +317,9 @@ impl Driver {
                 while self.tasks.try_join_next().is_some() {}
                 let inbox = Inbox { id, news: self.news_sender.clone() };
                 let (loopback, settled) = (self.loopback, Arc::default());
-                let setup = Setup { role, ice_servers, relay_only, loopback, inbox, settled };
+                let certificates = self.certificates;
+                let setup =
+                    Setup { role, ice_servers, relay_only, loopback, certificates, inbox, settled };
                 self.connections.insert(id, Connection::open(setup, &mut self.tasks));
             }
             // Letting go closes it, once what was sent is out.

@@ -53,6 +53,11 @@ use tokio::task::JoinHandle;
 
 use crate::clock::Clock;
 use crate::driver::{Command, Outside, Parts, Shared};
+#[cfg(not(feature = "misbehave"))]
+use crate::misbehave::Certificates;
+use crate::misbehave::Tamper;
+#[cfg(feature = "misbehave")]
+pub use crate::misbehave::{Certificates, TamperWith};
 pub use crate::signaling::BadServer;
 use crate::storage::Storage;
 
@@ -60,6 +65,7 @@ mod channel;
 mod clock;
 mod connection;
 mod driver;
+mod misbehave;
 mod signaling;
 mod sockets;
 pub mod sources;
@@ -90,11 +96,10 @@ pub struct Options {
     /// Changes messages before they are sent.
     #[cfg(feature = "misbehave")]
     pub tamper: Option<TamperWith>,
+    /// What it does wrong with certificates.
+    #[cfg(feature = "misbehave")]
+    pub certificates: Certificates,
 }
-
-/// Changes a message before it is sent.
-#[cfg(feature = "misbehave")]
-pub type TamperWith = Box<dyn FnMut(&mut Transmit) + Send>;
 
 /// A member of a room. Dropping it leaves the room, without waiting; see [`Peer::leave`].
 pub struct Peer {
@@ -186,6 +191,8 @@ impl Options {
             loopback: false,
             #[cfg(feature = "misbehave")]
             tamper: None,
+            #[cfg(feature = "misbehave")]
+            certificates: Certificates::default(),
         }
     }
 }
@@ -225,6 +232,10 @@ impl Peer {
                 #[cfg(feature = "misbehave")]
                 change: options.tamper,
             },
+            #[cfg(feature = "misbehave")]
+            certificates: options.certificates,
+            #[cfg(not(feature = "misbehave"))]
+            certificates: Certificates::default(),
             outside: Outside {
                 commands: waiting_commands,
                 events: event_sender,
@@ -365,25 +376,6 @@ impl Peer {
         let (reply, answer) = oneshot::channel();
         self.commands.send(command(reply)).await.map_err(|_| Ended)?;
         answer.await.map_err(|_| Ended)
-    }
-}
-
-/// Lets tests change what is sent; without the feature `misbehave` it is nothing.
-pub(crate) struct Tamper {
-    #[cfg(feature = "misbehave")]
-    change: Option<TamperWith>,
-}
-
-impl Tamper {
-    #[cfg_attr(
-        not(feature = "misbehave"),
-        expect(clippy::unused_self, clippy::needless_pass_by_ref_mut)
-    )]
-    pub(crate) fn apply(&mut self, _transmit: &mut Transmit) {
-        #[cfg(feature = "misbehave")]
-        if let Some(change) = &mut self.change {
-            change(_transmit);
-        }
     }
 }
 
