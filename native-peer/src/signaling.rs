@@ -172,14 +172,16 @@ async fn converse(
             received = socket.next() => {
                 heard = Instant::now();
                 let text = match received {
-                    Some(Ok(Message::Text(text))) => text,
+                    Some(Ok(Message::Text(text))) => Some(text),
+                    Some(Ok(Message::Binary(_))) => None,
                     Some(Ok(Message::Close(frame))) => return closed(frame),
                     // The library answers pings.
                     Some(Ok(_)) => continue,
                     Some(Err(error)) => return explain(&error),
                     None => return "the server closed the connection".to_owned(),
                 };
-                let Ok(message) = serde_json::from_str::<ServerMessage>(&text) else {
+                let message = text.and_then(|text| serde_json::from_str(&text).ok());
+                let Some(message): Option<ServerMessage> = message else {
                     return "the server sent something that is no message; is it a Shoal server \
                             of this version?".to_owned();
                 };
