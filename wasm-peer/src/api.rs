@@ -542,6 +542,8 @@ pub enum EventKind {
     PeerConnected,
     /// A peer is gone.
     PeerGone,
+    /// A peer could not prove that nobody sits in between, and is not connected.
+    NotConfirmed,
     /// A share is on the shelf.
     ShareAdded,
     /// A share is off the shelf.
@@ -663,7 +665,7 @@ export interface ShareInfo {
     files: { path: string; size: number; hash?: string; priority?: Priority }[];
 }
 export interface PeerEvent {
-    type: "joined" | "serverLost" | "refused" | "peerConnected" | "peerGone" | "shareAdded"
+    type: "joined" | "serverLost" | "refused" | "peerConnected" | "peerGone" | "notConfirmed" | "shareAdded"
         | "shareRemoved" | "waiting" | "completed" | "failed" | "received" | "banned";
     share?: string;
     peer?: string;

@@ -216,6 +216,7 @@ fn kind(event: &Event) -> EventKind {
         Event::ServerLost { .. } => EventKind::ServerLost,
         Event::Refused { .. } => EventKind::Refused,
         Event::PeerConnected { .. } => EventKind::PeerConnected,
+        Event::PeerGone { reason: CloseReason::NotConfirmed, .. } => EventKind::NotConfirmed,
         Event::PeerGone { .. } => EventKind::PeerGone,
         Event::ShareAdded { .. } => EventKind::ShareAdded,
         Event::ShareRemoved { .. } => EventKind::ShareRemoved,

@@ -549,6 +549,7 @@ impl Session {
                 });
                 self.announce((text.received_event)(&name, &title));
             }
+            EventKind::NotConfirmed => self.complain((text.not_confirmed_event)(&name)),
             EventKind::Banned => self.complain((text.banned_event)(&name)),
             // These show as states, which are announced where they stand.
             EventKind::Joined

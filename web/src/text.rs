@@ -187,6 +187,7 @@ pub struct Catalogue {
     pub received_event: fn(&str, &str) -> String,
     pub complete_event: fn(&str) -> String,
     pub banned_event: fn(&str) -> String,
+    pub not_confirmed_event: fn(&str) -> String,
     pub unknown_error: &'static str,
 }
 
@@ -442,6 +443,12 @@ pub static ENGLISH: Catalogue = Catalogue {
     complete_event: |title| format!("{title} is complete."),
     banned_event: |name| {
         format!("{name} sent wrong data and was shut out of this room. Nothing wrong was kept.")
+    },
+    not_confirmed_event: |name| {
+        format!(
+            "{name} could not prove that nobody sits in between, and was not let in. Nothing was sent or \
+             taken. Make a new room, and pass its link on in another way."
+        )
     },
     unknown_error: "something unexpected went wrong; reload the page",
 };

@@ -152,7 +152,7 @@ async fn tell_complete(
 fn show(room: &Room, shares: &Shares, output: &mut Output) {
     let snapshot = room.peer.snapshot();
     if shares.complete.is_empty() {
-        return output.waiting(Some(waits::for_share(&room.peer, &snapshot, room.version)));
+        return output.waiting(Some(waits::for_share(&room.peer, &snapshot, room.barred)));
     }
     let mut progress = Progress {
         peers: snapshot.peers.iter().filter(|peer| peer.is_connected()).count(),
@@ -164,7 +164,7 @@ fn show(room: &Room, shares: &Shares, output: &mut Output) {
         progress.total += view.wanted;
         progress.uploaded += view.uploaded;
         progress.rate += view.rate;
-        wait = wait.or_else(|| waits::for_data(&room.peer, &snapshot, view, room.version));
+        wait = wait.or_else(|| waits::for_data(&room.peer, &snapshot, view, room.barred));
     }
     output.waiting(wait);
     if !shares.complete() {

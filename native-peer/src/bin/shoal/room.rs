@@ -34,8 +34,9 @@ pub(crate) struct Room {
     patience: Patience,
     /// Of all who were ever connected: some are gone by the time they are told of.
     names: HashMap<PeerId, String>,
-    /// Somebody could not be connected to for speaking another version, and nobody was since.
-    pub(crate) version: bool,
+    /// Why somebody cannot be connected to at all, if nobody was since: another version, or no proof that
+    /// nobody sits in between.
+    pub(crate) barred: Option<CloseReason>,
 }
 
 /// What the wait in a room was for.
@@ -90,7 +91,7 @@ impl Room {
             moved: (0, Instant::now()),
         };
         let names = HashMap::new();
-        Ok(Self { peer, events, tick, signals, patience, names, version: false })
+        Ok(Self { peer, events, tick, signals, patience, names, barred: None })
     }
 
     /// Waits for the next thing to happen. It is an error to be interrupted or refused, or to run out
@@ -155,12 +156,14 @@ impl Room {
                 let snapshot = self.peer.snapshot();
                 if let Some(view) = snapshot.peers.iter().find(|view| view.id == *peer) {
                     self.names.insert(*peer, view.name.clone());
-                    self.version = false;
+                    self.barred = None;
                     output.peer_connected(view);
                 }
             }
             Event::PeerGone { peer, name, reason } => {
-                self.version |= *reason == CloseReason::Version;
+                if matches!(reason, CloseReason::Version | CloseReason::NotConfirmed) {
+                    self.barred = Some(*reason);
+                }
                 output.peer_gone(*peer, name, *reason);
             }
             Event::Banned { peer, key, name, share, proof } => {

@@ -177,7 +177,7 @@ fn show(
     output: &mut Output,
 ) {
     let snapshot = room.peer.snapshot();
-    output.waiting(waits::for_receivers(&room.peer, &snapshot, room.version));
+    output.waiting(waits::for_receivers(&room.peer, &snapshot, room.barred));
     let Some(view) = snapshot.shares.iter().find(|view| view.id == share) else { return };
     if !invited {
         return;

@@ -3,7 +3,9 @@
 
 use std::time::Duration;
 
-use native_peer::{LostCause, Peer, PeerLink, ServerView, ShareView, Snapshot, Waiting};
+use native_peer::{
+    CloseReason, LostCause, Peer, PeerLink, ServerView, ShareView, Snapshot, Waiting,
+};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
@@ -54,7 +56,11 @@ impl Wait {
 }
 
 /// Nobody is there to receive.
-pub(crate) fn for_receivers(peer: &Peer, snapshot: &Snapshot, version: bool) -> Option<Wait> {
+pub(crate) fn for_receivers(
+    peer: &Peer,
+    snapshot: &Snapshot,
+    barred: Option<CloseReason>,
+) -> Option<Wait> {
     if snapshot.peers.iter().any(native_peer::PeerView::is_connected) {
         return None;
     }
@@ -65,12 +71,12 @@ pub(crate) fn for_receivers(peer: &Peer, snapshot: &Snapshot, version: bool) -> 
             "Pass the link on, and keep this running.",
         )
     };
-    Some(for_company(peer, snapshot, version).unwrap_or_else(nobody))
+    Some(for_company(peer, snapshot, barred).unwrap_or_else(nobody))
 }
 
 /// Nothing is shared in the room that we want.
-pub(crate) fn for_share(peer: &Peer, snapshot: &Snapshot, version: bool) -> Wait {
-    for_company(peer, snapshot, version).unwrap_or_else(|| {
+pub(crate) fn for_share(peer: &Peer, snapshot: &Snapshot, barred: Option<CloseReason>) -> Wait {
+    for_company(peer, snapshot, barred).unwrap_or_else(|| {
         if snapshot.peers.is_empty() {
             let action = "Ask the sender to keep sharing open: it goes on by itself. \
                           If this stays so, check that the link is whole.";
@@ -87,12 +93,12 @@ pub(crate) fn for_data(
     peer: &Peer,
     snapshot: &Snapshot,
     share: &ShareView,
-    version: bool,
+    barred: Option<CloseReason>,
 ) -> Option<Wait> {
     let waiting = share.waiting?;
     let alone = !snapshot.peers.iter().any(native_peer::PeerView::is_connected);
     let elsewhere = matches!(waiting.cause, Waiting::Source | Waiting::Connecting);
-    let mut wait = match for_company(peer, snapshot, version) {
+    let mut wait = match for_company(peer, snapshot, barred) {
         Some(wait) if alone && elsewhere => return Some(wait),
         _ => describe(share, waiting.cause),
     };
@@ -159,7 +165,7 @@ fn describe(share: &ShareView, cause: Waiting) -> Wait {
 }
 
 /// Why nobody is connected, if it is not that nobody is there.
-fn for_company(peer: &Peer, snapshot: &Snapshot, version: bool) -> Option<Wait> {
+fn for_company(peer: &Peer, snapshot: &Snapshot, barred: Option<CloseReason>) -> Option<Wait> {
     match &snapshot.server {
         ServerView::Connecting { since, .. } => {
             let mut wait = Wait::new("server", "Connecting to the server.", "Wait a moment.");
@@ -195,12 +201,22 @@ fn for_company(peer: &Peer, snapshot: &Snapshot, version: bool) -> Option<Wait> 
         wait.next = Some(peer.time_of(give_up));
         return Some(wait);
     }
-    if version {
-        return Some(Wait::new(
-            "version",
-            "Those who are here use another version of Shoal.",
-            "Update Shoal here and there.",
-        ));
+    match barred {
+        Some(CloseReason::Version) => {
+            return Some(Wait::new(
+                "version",
+                "Those who are here use another version of Shoal.",
+                "Update Shoal here and there.",
+            ));
+        }
+        Some(CloseReason::NotConfirmed) => {
+            return Some(Wait::new(
+                "not-confirmed",
+                "Somebody here could not prove that nobody sits in between. Nothing was sent or taken.",
+                "Make a new link, and pass it on in another way.",
+            ));
+        }
+        _ => {}
     }
     let next = links().find_map(|link| match link {
         PeerLink::Waiting { next } => Some(next),
