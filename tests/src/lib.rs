@@ -13,6 +13,7 @@
 
 pub mod browser;
 pub mod files;
+pub mod hostile;
 pub mod link;
 pub mod network;
 pub mod outage;
@@ -26,6 +27,7 @@ pub mod shoal;
 pub mod wait;
 
 pub use browser::{Browser, BrowserKind};
+pub use hostile::{Behaviour, Hostile};
 pub use network::{Network, Side};
 pub use page::Page;
 pub use seed::Random;

@@ -49,12 +49,17 @@ impl Shoal {
 
     /// The same, at a side of a network of ours if one is given.
     pub fn send_at(side: Option<&Side>, server: &Server, paths: &[&Path], flags: &[&str]) -> Self {
-        Self::start(program(side), "shoal send", &to_send(server, paths, flags))
+        Self::start(program(side), "shoal send", &to_send(server.url(), paths, flags))
+    }
+
+    /// The same, at whatever is at an address.
+    pub fn send_to(url: &str, paths: &[&Path], flags: &[&str]) -> Self {
+        Self::start(program(None), "shoal send", &to_send(url, paths, flags))
     }
 
     /// The same, with a configuration directory that others had before or will have.
     pub fn send_from(config: &Path, server: &Server, paths: &[&Path], flags: &[&str]) -> Self {
-        Self::start_with(config, program(None), "shoal send", &to_send(server, paths, flags))
+        Self::start_with(config, program(None), "shoal send", &to_send(server.url(), paths, flags))
     }
 
     /// Receives what is shared in the room of an invite, into a directory.
@@ -154,6 +159,17 @@ impl Shoal {
         found.unwrap_or_else(|| panic!("waited {SOON:?} in vain for: a {name} event of shoal"))
     }
 
+    /// The link that `send` prints, or none if it fails before that.
+    ///
+    /// # Panics
+    /// If neither comes within [`SOON`].
+    pub async fn invite_link_unless_it_fails(&mut self) -> Option<String> {
+        let is_either = |event: &Value| event["event"] == "invite" || event["event"] == "error";
+        let found = self.next(SOON, |event| is_either(&event).then_some(event)).await;
+        let found = found.expect("waited in vain for: an invite or an error event of shoal");
+        found["link"].as_str().map(str::to_owned)
+    }
+
     /// Waits for the share to be complete, for as long as it takes while there is progress.
     ///
     /// # Panics
@@ -241,10 +257,10 @@ fn program(side: Option<&Side>) -> Command {
     side.map_or_else(|| Process::command(&path), |side| side.command(&path))
 }
 
-fn to_send<'a>(server: &'a Server, paths: &'a [&Path], flags: &'a [&str]) -> Vec<&'a OsStr> {
+fn to_send<'a>(server: &'a str, paths: &'a [&Path], flags: &'a [&str]) -> Vec<&'a OsStr> {
     let mut arguments: Vec<&OsStr> = vec!["send".as_ref()];
     arguments.extend(paths.iter().map(|path| path.as_os_str()));
-    arguments.extend([OsStr::new("--server"), server.url().as_ref()]);
+    arguments.extend(["--server", server].map(OsStr::new));
     arguments.extend(flags.iter().map(OsStr::new));
     arguments
 }

@@ -3,11 +3,13 @@
 //! top what that is.
 
 mod asleep;
+mod certificates;
 mod choice;
 mod command;
 mod early;
 mod folders;
 mod full;
+mod hostile;
 mod interop;
 mod killed;
 mod misbehaving;
