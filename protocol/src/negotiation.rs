@@ -30,6 +30,8 @@ const POSTPONED: Duration = Duration::from_millis(500);
 const REVIVABLE: Duration = Duration::from_secs(8);
 /// How long a lost connection is kept, in case that nothing can take its place.
 const REVIVE_TIMEOUT: Duration = Duration::from_secs(75);
+/// Signals that may overtake one.
+const WINDOW: u32 = u64::BITS;
 /// Candidates that may arrive before the description they belong to.
 const MAX_EARLY_CANDIDATES: usize = 64;
 
@@ -40,8 +42,12 @@ pub(crate) struct Negotiation {
     role: Role,
     epoch: u64,
     next_sequence: u32,
-    /// Sequence numbers below this have been seen.
+    /// One more than the highest sequence number that was seen.
     seen_below: u32,
+    /// Which of the [`WINDOW`] numbers below that were seen, the highest in the lowest bit.
+    seen: u64,
+    /// Descriptions with lower sequence numbers are of before.
+    described_below: u32,
     described: bool,
     /// The certificate that their description announces, if it names one.
     announced: Option<Fingerprint>,
@@ -84,6 +90,8 @@ impl Negotiation {
             epoch,
             next_sequence: 0,
             seen_below: 0,
+            seen: 0,
+            described_below: 0,
             described: false,
             announced: None,
             early: Vec::new(),
@@ -130,13 +138,28 @@ impl Negotiation {
         sequence
     }
 
-    /// Whether a signal of theirs is new; notes that it was seen.
-    pub(crate) fn is_fresh(&mut self, sequence: u32) -> bool {
-        let fresh = sequence >= self.seen_below && sequence < u32::MAX;
-        if fresh {
-            self.seen_below = sequence + 1;
+    /// Whether a signal of theirs is new; notes that it was seen. Signals may overtake each other a little
+    /// (as packets may in RFC 4303, appendix A2), but no description may be followed by an earlier one.
+    pub(crate) fn is_fresh(&mut self, sequence: u32, signal: &Signal) -> bool {
+        let is_candidate = matches!(signal, Signal::Candidate(_));
+        if sequence == u32::MAX || !is_candidate && sequence < self.described_below {
+            return false;
         }
-        fresh
+        if sequence >= self.seen_below {
+            let ahead = sequence - self.seen_below + 1;
+            self.seen = self.seen.checked_shl(ahead).unwrap_or(0) | 1;
+            self.seen_below = sequence + 1;
+        } else {
+            let behind = self.seen_below - 1 - sequence;
+            if behind >= WINDOW || self.seen >> behind & 1 == 1 {
+                return false;
+            }
+            self.seen |= 1 << behind;
+        }
+        if !is_candidate {
+            self.described_below = sequence + 1;
+        }
+        true
     }
 
     pub(crate) fn handle_signal(&mut self, signal: Signal) -> Vec<ConnectionRequest> {
@@ -339,12 +362,43 @@ mod tests {
     }
 
     #[test]
-    fn replayed_signals_are_stale() {
+    fn each_signal_is_fresh_once_and_few_may_overtake_it() {
         let mut n = negotiation(Role::Answerer);
-        assert!(n.is_fresh(0));
-        assert!(!n.is_fresh(0));
-        assert!(n.is_fresh(5));
-        assert!(!n.is_fresh(3));
-        assert!(!n.is_fresh(u32::MAX));
+        let candidate = Signal::Candidate(None);
+        let mut is_fresh = |sequence| n.is_fresh(sequence, &candidate);
+        for (sequence, expected) in [
+            (0, true),
+            (0, false),
+            (5, true),
+            (3, true),
+            (3, false),
+            (5, false),
+            (1, true),
+            (68, true),
+            (5, false),
+            (4, false),
+            (6, true),
+            (1000, true),
+            (68, false),
+            (936, false),
+            (937, true),
+            (u32::MAX, false),
+            (u32::MAX - 1, true),
+            (u32::MAX - 1, false),
+        ] {
+            assert_eq!(is_fresh(sequence), expected, "{sequence}");
+        }
+    }
+
+    #[test]
+    fn a_description_is_never_followed_by_an_earlier_one() {
+        let mut n = negotiation(Role::Answerer);
+        let offer = Signal::Description(Description::Offer(String::new()));
+        assert!(n.is_fresh(4, &Signal::Candidate(None)));
+        assert!(n.is_fresh(3, &offer));
+        assert!(!n.is_fresh(2, &offer));
+        assert!(n.is_fresh(2, &Signal::Candidate(None)));
+        assert!(n.is_fresh(5, &offer));
+        assert!(!n.is_fresh(4, &offer));
     }
 }

@@ -376,7 +376,7 @@ impl Swarm {
             return debug!(%from, "refused a stale signal");
         };
         let Some(lane) = self.lanes.get_mut(&connection) else { return };
-        if !lane.negotiation.is_fresh(opened.sequence) {
+        if !lane.negotiation.is_fresh(opened.sequence, &opened.signal) {
             return debug!(%from, "refused a stale signal");
         }
         if opened.signal == Signal::Busy && lane.role() == Role::Offerer && !lane.confirmed {

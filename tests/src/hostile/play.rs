@@ -191,6 +191,11 @@ impl Play {
         if self.behaviour == Behaviour::OnlyGhosts {
             members.clear();
         }
+        let is_amiss =
+            matches!(self.behaviour, Behaviour::Splice | Behaviour::Impostor | Behaviour::ForgedId);
+        if is_amiss && !members.is_empty() {
+            self.misdeed();
+        }
         if matches!(self.behaviour, Behaviour::Ghosts | Behaviour::OnlyGhosts) {
             members.extend(std::iter::repeat_with(|| state.invent()).take(INVENTED));
             self.misdeed();

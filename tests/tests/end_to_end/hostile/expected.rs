@@ -18,6 +18,8 @@ pub(super) enum Told {
     Connecting,
     /// That nobody is there.
     Nobody,
+    /// One or the other, by what came last.
+    ConnectingOrNobody,
     /// That the server cannot be reached, after it was.
     ServerLost,
     /// The same, when it never was.
@@ -64,7 +66,8 @@ pub(super) fn outcome(behaviour: Behaviour) -> Outcome {
         | B::Impostor
         | B::OnlyGhosts
         | B::ForgedId => Outcome::Refused(Told::Connecting),
-        B::CallUndeliverable | B::FakeLeave | B::SameId => Outcome::Refused(Told::Nobody),
+        B::CallUndeliverable | B::FakeLeave => Outcome::Refused(Told::ConnectingOrNobody),
+        B::SameId => Outcome::Refused(Told::Nobody),
         B::JoinedAgain
         | B::CloseAgain
         | B::Flood
@@ -94,6 +97,7 @@ impl Told {
         match self {
             Self::Connecting => "connecting",
             Self::Nobody => "nobody is there",
+            Self::ConnectingOrNobody => "connecting, or nobody is there",
             Self::ServerLost => "the server was lost",
             Self::NoServer => "the server cannot be reached",
             Self::TurnedAway => "the server refused",
@@ -103,29 +107,35 @@ impl Told {
     /// What the command ends with.
     pub(super) fn exit_code(self) -> i32 {
         match self {
-            Self::Connecting | Self::Nobody | Self::ServerLost => 6,
+            Self::Connecting | Self::Nobody | Self::ConnectingOrNobody | Self::ServerLost => 6,
             Self::NoServer => 4,
             Self::TurnedAway => 5,
         }
     }
 
-    /// The cause that the command names while it receives, if it waits.
-    pub(super) fn wait(self) -> Option<&'static str> {
+    /// The causes of which the command names one last while it receives; none if it does not wait.
+    pub(super) fn waits(self) -> &'static [&'static str] {
         match self {
-            Self::Connecting => Some("connecting"),
-            Self::Nobody => Some("nobody"),
-            Self::ServerLost | Self::NoServer => Some("server"),
-            Self::TurnedAway => None,
+            Self::Connecting => &["connecting"],
+            Self::Nobody => &["nobody"],
+            Self::ConnectingOrNobody => &["connecting", "nobody"],
+            // The command looks now and then: it may see the moment in which it was let in.
+            Self::ServerLost => &["server", "connecting", "nobody"],
+            Self::NoServer => &["server"],
+            Self::TurnedAway => &[],
         }
     }
 
     /// What the page says to who wants to receive.
-    pub(super) fn on_the_page(self) -> &'static str {
+    pub(super) fn on_the_page(self) -> &'static [&'static str] {
+        const CONNECTING: &str = "Connecting to who is here.";
+        const NOBODY: &str = "Nobody is here at the moment.";
         match self {
-            Self::Connecting => "Connecting to who is here.",
-            Self::Nobody => "Nobody is here at the moment.",
-            Self::ServerLost | Self::NoServer => "Server lost",
-            Self::TurnedAway => "The server refused",
+            Self::Connecting => &[CONNECTING],
+            Self::Nobody => &[NOBODY],
+            Self::ConnectingOrNobody => &[CONNECTING, NOBODY],
+            Self::ServerLost | Self::NoServer => &["Server lost"],
+            Self::TurnedAway => &["The server refused"],
         }
     }
 }

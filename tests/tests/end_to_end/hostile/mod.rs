@@ -29,7 +29,7 @@ use self::expected::Outcome;
 use crate::{Made, Workbench};
 
 /// Seconds that those wait who will not be connected.
-const PATIENCE: &str = "8";
+const PATIENCE: &str = "5";
 /// Who wants to meet whom, as they call themselves.
 const SENDER: &str = "the sender";
 const RECEIVER: &str = "the receiver";
