@@ -16,7 +16,7 @@ use super::server::LAST_RETRY;
 use super::shelf::PeerShare;
 use crate::confirm::{Side, Transcript};
 use crate::envelope::Signal;
-use crate::event::{CloseReason, Event, Halt, Proof};
+use crate::event::{CloseReason, Event, Halt, PeerLink};
 use crate::identity::{PublicKey, Signature};
 use crate::io::{
     Channel, ConnectionEvent, ConnectionId, ConnectionRequest, ConnectionState, Description,
@@ -38,6 +38,8 @@ const MAX_ATTEMPTS_UNSEEN: u32 = 8;
 const RECONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 const RECONNECT_DOUBLING: u32 = 4;
 const MAX_RECONNECT_DOUBLINGS: u32 = 3;
+/// Attempts to connect that only began anew for this long are told of as in vain.
+const IN_VAIN_AFTER: Duration = Duration::from_secs(10);
 /// A connection that came back, and on which nothing comes of what was asked for so long, is replaced: its
 /// sender waits before it repeats what was lost, twice as long each time.
 const MUTE_AFTER_REVIVAL: Duration = Duration::from_secs(1);
@@ -65,6 +67,9 @@ pub(super) struct Member {
     pub(super) extra: Extra,
     /// When an attempt to connect was last made anew because it came in again.
     pub(super) replaced: Option<Instant>,
+    /// Since when it is tried to connect to it, and whether it was told that this is in vain.
+    trying: Option<Instant>,
+    told: bool,
     /// Attempts since it was last connected.
     attempts: u32,
     /// Whether it ever was.
@@ -182,6 +187,8 @@ impl Member {
             lane: None,
             extra: Extra::new(now),
             replaced: None,
+            trying: None,
+            told: false,
             attempts: 0,
             was_connected: false,
             dial_at: Some(dial_at),
@@ -440,6 +447,7 @@ impl Swarm {
         if let Some(member) = self.members.get_mut(&peer) {
             member.name = name;
             member.attempts = 0;
+            (member.trying, member.told) = (None, false);
             member.was_connected = true;
         }
         // Perhaps a way for signals to others.
@@ -512,10 +520,21 @@ impl Swarm {
             CloseReason::Replaced => Some(self.now),
             _ => None,
         };
-        let first =
-            attempts == 0 && !matches!(reason, CloseReason::Left | CloseReason::TooManyConnections);
-        let telling = lane.confirmed || first || reason == CloseReason::NotConfirmed;
-        if telling && reason != CloseReason::Replaced {
+        // An attempt that failed is told of once; one that the other side began anew, only if that has been
+        // going on for a while.
+        let mut in_vain = false;
+        if let PeerLink::Connecting { since, .. } = lane.negotiation.link() {
+            let since = *member.trying.get_or_insert(since);
+            let first = attempts == 0 && reason != CloseReason::Replaced;
+            let long = !member.told && since + IN_VAIN_AFTER <= self.now;
+            let is_failure = !matches!(reason, CloseReason::Left | CloseReason::TooManyConnections);
+            in_vain = is_failure && (first || long);
+            member.told |= in_vain;
+        }
+        let lost = lane.confirmed && reason != CloseReason::Replaced;
+        if lost || in_vain || reason == CloseReason::NotConfirmed {
+            let replaced = reason == CloseReason::Replaced;
+            let reason = if replaced { CloseReason::Unreachable } else { reason };
             let name = member.name.clone();
             self.events.push_back(Event::PeerGone { peer: lane.peer, name, reason });
         }

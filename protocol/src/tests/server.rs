@@ -127,3 +127,19 @@ fn a_certificate_that_was_not_announced_is_refused_before_anything_is_said() {
         assert!(peer.events.iter().any(refused), "{:?}", peer.events);
     }
 }
+
+#[test]
+fn attempts_that_the_other_side_begins_anew_again_and_again_are_told_of_as_in_vain() {
+    let (mut world, [first, _]) = two_apart(7);
+    for _ in 0..10 {
+        world.run_for(Duration::from_secs(6));
+        // For this the second dials anew.
+        say(&mut world, 1, ServerMessage::PeerJoined { peer: first });
+    }
+    for peer in &world.peers {
+        let told = peer.events.iter().filter(|event| {
+            matches!(event, Event::PeerGone { reason: CloseReason::Unreachable, .. })
+        });
+        assert_eq!(told.count(), 1, "{:?}", peer.events);
+    }
+}
