@@ -15,12 +15,12 @@
 //!
 //! # Not here
 //! No I/O, no clock, no threads or async, no randomness of its own. Sockets, disks and time are an
-//! adapter's: `native-peer` or `wasm-peer`, which have the same file names for the same duties. Codes
-//! to be spoken aloud and chat are not there yet.
+//! adapter's: `native-peer` or `wasm-peer`, which have the same file names for the same duties. Chat is
+//! not there yet.
 //!
 //! # The ladder
 //! 1. An [`invite`] gives the room's secret; from it follow the room's id for the server and the key
-//!    that seals signals.
+//!    that seals signals. Whoever was told a [`code`] gets the invite by a [`rendezvous`] first.
 //! 2. [`signaling`]: *join*; the server names members, some if there are many. The newcomer offers to
 //!    each of them, or to a few if they are more than it wants to be connected to.
 //! 3. Descriptions and candidates pass the server in sealed, signed [`envelope`]s.
@@ -43,6 +43,7 @@
 //! and [`event`]. The simulated network in `simulation/` is the smallest adapter there is.
 
 pub mod bitfield;
+pub mod code;
 pub mod codec;
 mod confirm;
 pub mod envelope;
@@ -56,10 +57,12 @@ pub mod manifest;
 pub mod message;
 pub mod names;
 mod negotiation;
+pub mod pake;
 pub mod piece;
 pub mod policy;
 pub mod rate;
 pub mod receipt;
+pub mod rendezvous;
 mod rng;
 mod scheduler;
 pub mod signaling;

@@ -17,6 +17,10 @@ impl Rng {
         bytes
     }
 
+    pub(crate) fn fill(&mut self, bytes: &mut [u8]) {
+        self.0.fill(bytes);
+    }
+
     /// A number below `bound`, or 0 if that is 0. The bias is below 2^-32 for the bounds in use.
     pub(crate) fn below(&mut self, bound: u32) -> u32 {
         let wide = u64::from_le_bytes(self.bytes());

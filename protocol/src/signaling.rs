@@ -3,6 +3,9 @@
 //! Messages are JSON objects, one per WebSocket text message. The server introduces peers and passes
 //! sealed envelopes; everything that matters between peers is inside an envelope, which the server
 //! cannot open (see [`crate::envelope`]). This module is all that `signaling-server` uses of the core.
+//!
+//! A connection is for one thing: the first message joins a room, or offers a code to be spoken, or claims
+//! one ([`crate::rendezvous`]).
 
 use std::fmt;
 use std::str::FromStr;
@@ -25,6 +28,13 @@ pub const MAX_CLIENT_MESSAGE_BYTES: usize = 32 * 1024;
 /// At most this many members are named to a newcomer; a random sample if there are more.
 pub const MAX_MEMBERS_TOLD: usize = 64;
 
+/// The largest message between the two who meet by a code, in bytes before base64. The longest holds a
+/// sealed invite, some 150 bytes.
+pub const MAX_CODE_BODY_BYTES: usize = 512;
+
+/// The largest number that a code can begin with.
+pub const MAX_NAMEPLATE: u32 = 999_999;
+
 /// What a client says to the server.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "kebab-case", deny_unknown_fields)]
@@ -46,6 +56,25 @@ pub enum ClientMessage {
         to: PeerId,
         /// What only the addressee can open.
         envelope: Envelope,
+    },
+    /// The first message on a connection: give a nameplate to a code of ours, for as long as we are
+    /// connected and no longer than the server says.
+    OfferCode {
+        /// [`SIGNALING_VERSION`] of the client.
+        version: u16,
+    },
+    /// The first message on a connection: meet whoever offers the code of this nameplate. That can be done
+    /// once.
+    ClaimCode {
+        /// [`SIGNALING_VERSION`] of the client.
+        version: u16,
+        /// What the code begins with.
+        nameplate: Nameplate,
+    },
+    /// Pass this on to the other who is here by the same nameplate.
+    CodeMessage {
+        /// What only the two understand.
+        body: CodeBody,
     },
     /// Are you there? A page cannot send a WebSocket's own ping, and a connection whose path is gone looks
     /// like a silent one.
@@ -89,6 +118,25 @@ pub enum ServerMessage {
         /// What only we can open.
         envelope: Envelope,
     },
+    /// The answer to [`ClientMessage::OfferCode`].
+    CodeOffered {
+        /// Leads to this connection, once.
+        nameplate: Nameplate,
+        /// For so many seconds.
+        life_seconds: u32,
+    },
+    /// Somebody has claimed the nameplate: said to both. From now on nobody else can.
+    CodeClaimed,
+    /// From the other who is here by the same nameplate.
+    CodeMessage {
+        /// What only the two understand.
+        body: CodeBody,
+    },
+    /// The nameplate leads nowhere any more.
+    CodeEnded {
+        /// Why.
+        reason: CodeEnd,
+    },
     /// The answer to [`ClientMessage::Ping`].
     Pong,
     /// An envelope could not be passed on because its addressee is not in the room.
@@ -123,6 +171,8 @@ pub enum ErrorCode {
     RoomFull,
     /// The server holds as many rooms or sockets as it may, or this address does.
     Busy,
+    /// No code of this nameplate can be claimed: it expired, was claimed before, or never was.
+    NoSuchCode,
     /// The server is shutting down; try again.
     ShuttingDown,
     /// Anything that a newer server may say.
@@ -135,6 +185,19 @@ impl ErrorCode {
     pub fn is_transient(self) -> bool {
         matches!(self, Self::TooFast | Self::TooSlow | Self::Busy | Self::ShuttingDown)
     }
+}
+
+/// Why a nameplate leads nowhere any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CodeEnd {
+    /// The other one is gone.
+    Left,
+    /// Its time is over.
+    Expired,
+    /// Anything that a newer server may say.
+    #[serde(other)]
+    Other,
 }
 
 /// A stay in a room that a client wants to go on with.
@@ -179,6 +242,17 @@ pub struct ResumeToken(pub [u8; 16]);
 #[serde(try_from = "String", into = "String")]
 pub struct Envelope(Vec<u8>);
 
+/// The number that a code begins with, from 1 to [`MAX_NAMEPLATE`]: what the server knows a code by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "u32", into = "u32")]
+pub struct Nameplate(u32);
+
+/// What two who meet by a code say to each other: opaque bytes, at most [`MAX_CODE_BODY_BYTES`], in JSON as
+/// base64url.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct CodeBody(Vec<u8>);
+
 /// Text that is not the id or envelope it should be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ParseError {
@@ -188,6 +262,36 @@ pub enum ParseError {
     /// An envelope of more than [`MAX_ENVELOPE_BYTES`].
     #[error("envelope of {0} bytes; at most {MAX_ENVELOPE_BYTES} are passed on")]
     EnvelopeTooLarge(usize),
+    /// A message between two who meet by a code, of more than [`MAX_CODE_BODY_BYTES`].
+    #[error("code message of {0} bytes; at most {MAX_CODE_BODY_BYTES} are passed on")]
+    CodeBodyTooLarge(usize),
+}
+
+impl Nameplate {
+    /// A nameplate, unless the number is none.
+    pub fn new(number: u32) -> Option<Self> {
+        (1..=MAX_NAMEPLATE).contains(&number).then_some(Self(number))
+    }
+
+    /// The number.
+    pub fn number(self) -> u32 {
+        self.0
+    }
+}
+
+impl CodeBody {
+    /// Wraps bytes, unless they are too many to be passed on.
+    pub fn new(bytes: Vec<u8>) -> Result<Self, ParseError> {
+        if bytes.len() > MAX_CODE_BODY_BYTES {
+            return Err(ParseError::CodeBodyTooLarge(bytes.len()));
+        }
+        Ok(Self(bytes))
+    }
+
+    /// The bytes.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
 }
 
 impl Envelope {
@@ -255,6 +359,43 @@ impl FromStr for Envelope {
     }
 }
 
+impl FromStr for CodeBody {
+    type Err = ParseError;
+
+    fn from_str(text: &str) -> Result<Self, ParseError> {
+        let bytes = BASE64URL_NOPAD
+            .decode(text.as_bytes())
+            .map_err(|_| ParseError::Malformed("code message"))?;
+        Self::new(bytes)
+    }
+}
+
+impl TryFrom<u32> for Nameplate {
+    type Error = ParseError;
+
+    fn try_from(number: u32) -> Result<Self, ParseError> {
+        Self::new(number).ok_or(ParseError::Malformed("nameplate"))
+    }
+}
+
+impl From<Nameplate> for u32 {
+    fn from(nameplate: Nameplate) -> Self {
+        nameplate.0
+    }
+}
+
+impl fmt::Display for Nameplate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl fmt::Display for CodeBody {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&BASE64URL_NOPAD.encode(&self.0))
+    }
+}
+
 impl fmt::Display for RoomId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&BASE64URL_NOPAD.encode(&self.0))
@@ -304,6 +445,12 @@ impl fmt::Debug for Envelope {
     }
 }
 
+impl fmt::Debug for CodeBody {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "CodeBody({} bytes)", self.0.len())
+    }
+}
+
 /// Lets serde read and write a type as its text.
 macro_rules! serde_as_text {
     ($($name:ident),*) => {$(
@@ -323,7 +470,7 @@ macro_rules! serde_as_text {
     )*};
 }
 
-serde_as_text!(RoomId, PeerId, ResumeToken, Envelope);
+serde_as_text!(RoomId, PeerId, ResumeToken, Envelope, CodeBody);
 
 #[cfg(test)]
 mod tests {
@@ -351,6 +498,45 @@ mod tests {
     }
 
     #[test]
+    fn messages_about_codes_read_as_documented() {
+        let nameplate = Nameplate::new(4).unwrap();
+        let body = CodeBody::new(vec![1, 2, 3]).unwrap();
+        for (message, text) in [
+            (ClientMessage::OfferCode { version: 1 }, r#"{"type":"offer-code","version":1}"#),
+            (
+                ClientMessage::ClaimCode { version: 1, nameplate },
+                r#"{"type":"claim-code","version":1,"nameplate":4}"#,
+            ),
+            (
+                ClientMessage::CodeMessage { body: body.clone() },
+                r#"{"type":"code-message","body":"AQID"}"#,
+            ),
+        ] {
+            assert_eq!(serde_json::to_string(&message).unwrap(), text);
+            assert_eq!(serde_json::from_str::<ClientMessage>(text).unwrap(), message);
+        }
+        for (message, text) in [
+            (
+                ServerMessage::CodeOffered { nameplate, life_seconds: 600 },
+                r#"{"type":"code-offered","nameplate":4,"life_seconds":600}"#,
+            ),
+            (ServerMessage::CodeClaimed, r#"{"type":"code-claimed"}"#),
+            (ServerMessage::CodeMessage { body }, r#"{"type":"code-message","body":"AQID"}"#),
+            (
+                ServerMessage::CodeEnded { reason: CodeEnd::Expired },
+                r#"{"type":"code-ended","reason":"expired"}"#,
+            ),
+        ] {
+            assert_eq!(serde_json::to_string(&message).unwrap(), text);
+            assert_eq!(serde_json::from_str::<ServerMessage>(text).unwrap(), message);
+        }
+        for number in ["0", "1000000", "-1", "4.5", "\"4\""] {
+            let text = format!(r#"{{"type":"claim-code","version":1,"nameplate":{number}}}"#);
+            assert!(serde_json::from_str::<ClientMessage>(&text).is_err(), "{number}");
+        }
+    }
+
+    #[test]
     fn unknown_error_codes_of_a_newer_server_are_understood_as_other() {
         let text = r#"{"type":"error","code":"on-fire","message":"come back later"}"#;
         let message: ServerMessage = serde_json::from_str(text).unwrap();
@@ -366,6 +552,11 @@ mod tests {
         assert_eq!(
             large.parse::<Envelope>(),
             Err(ParseError::EnvelopeTooLarge(MAX_ENVELOPE_BYTES + 1))
+        );
+        let large = BASE64URL_NOPAD.encode(&vec![0; MAX_CODE_BODY_BYTES + 1]);
+        assert_eq!(
+            large.parse::<CodeBody>(),
+            Err(ParseError::CodeBodyTooLarge(MAX_CODE_BODY_BYTES + 1))
         );
     }
 }

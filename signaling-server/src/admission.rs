@@ -71,7 +71,7 @@ impl Drop for Permit {
 
 /// What counts as one address: a subscriber usually has a whole IPv6 /64 to choose from, and an IPv4
 /// client of a dual-stack socket shows as a mapped address.
-fn network(address: IpAddr) -> IpAddr {
+pub(crate) fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(address) => {
             let [a, b, c, d, ..] = address.segments();

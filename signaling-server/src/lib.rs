@@ -1,7 +1,8 @@
 //! The signaling server: introduces peers to each other, and carries the page.
 //!
 //! It knows rooms by an id derived from the invite, gives each member a [`PeerId`], and passes sealed
-//! envelopes between members of a room. It stores nothing, sets no cookie, cannot open an envelope,
+//! envelopes between members of a room. It gives nameplates to codes to be spoken, and passes what the two
+//! say who meet by one. It stores nothing, sets no cookie, cannot open an envelope,
 //! and never sees a file or a file name. What it says is [`protocol::signaling`]; how it is run is in
 //! `docs/hosting.md`.
 //!
@@ -14,7 +15,8 @@
 //!                                   ▼
 //!               socket: one WebSocket ◀── outbox: what waits to be sent to it
 //!                                   │               ▲
-//!                                   └──▶ rooms ─────┘   who is in which room
+//!                                   ├──▶ rooms ─────┤   who is in which room
+//!                                   └──▶ nameplates ┘   who meets by which code
 //! ```
 //!
 //! TLS is left to a reverse proxy and relaying to a TURN server, for which this server mints
@@ -38,6 +40,7 @@
 mod admission;
 mod ice;
 mod metrics;
+mod nameplates;
 mod options;
 mod outbox;
 mod page;

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
-use signaling_server::{IceError, IceServers, Limits, Options, Server};
+use signaling_server::{IceError, IceServers, Limits, Options, Server, Timeouts};
 use tracing::level_filters::LevelFilter;
 
 /// Introduces Shoal's peers to each other, and carries the page.
@@ -51,6 +51,9 @@ struct Arguments {
     /// Members of one room
     #[arg(long, value_name = "N", default_value_t = Limits::default().max_members)]
     max_members: usize,
+    /// How long a code to be spoken can be used, in seconds; clients hold to ten minutes at most
+    #[arg(long, value_name = "SECONDS", default_value_t = 600, value_parser = clap::value_parser!(u32).range(1..=600))]
+    code_life: u32,
     /// How the log on standard error looks
     #[arg(long, value_enum, default_value_t = LogFormat::Text)]
     log_format: LogFormat,
@@ -114,6 +117,10 @@ fn options(arguments: &Arguments) -> Result<Options, SettingError> {
             max_rooms: arguments.max_rooms,
             max_members: arguments.max_members,
             ..Limits::default()
+        },
+        timeouts: Timeouts {
+            code_life: Duration::from_secs(arguments.code_life.into()),
+            ..Timeouts::default()
         },
         ice_servers: IceServers::new(&arguments.ice_servers, secret.as_deref(), lifetime)?,
         page: arguments.page.clone(),

@@ -35,6 +35,10 @@ pub(crate) struct Metrics {
     pub(crate) signals: Counter,
     pub(crate) signal_bytes: Counter,
     pub(crate) undeliverable: Counter,
+    pub(crate) codes_offered: Counter,
+    pub(crate) codes_claimed: Counter,
+    pub(crate) claims_refused: Counter,
+    pub(crate) code_messages: Counter,
     ends: [Counter; End::LABELS.len()],
 }
 
@@ -43,6 +47,7 @@ pub(crate) struct Gauges {
     pub(crate) connections: usize,
     pub(crate) sockets: usize,
     pub(crate) rooms: usize,
+    pub(crate) codes: usize,
     pub(crate) queued_bytes: usize,
 }
 
@@ -65,8 +70,9 @@ impl Metrics {
         };
         let gauges = [
             ("connections", "Open TCP connections.", now.connections),
-            ("sockets", "Open WebSockets, in a room or about to join one.", now.sockets),
+            ("sockets", "Open WebSockets, in a room, at a code, or about to be.", now.sockets),
             ("rooms", "Rooms with somebody in them.", now.rooms),
+            ("codes", "Codes that somebody offers or has claimed.", now.codes),
             ("queued_bytes", "Bytes that wait for slow readers.", now.queued_bytes),
         ];
         for (name, help, value) in gauges {
@@ -80,6 +86,10 @@ impl Metrics {
             ("signals_total", "Envelopes passed on.", &self.signals),
             ("signal_bytes_total", "Bytes of envelopes passed on.", &self.signal_bytes),
             ("undeliverable_total", "Envelopes for nobody in the room.", &self.undeliverable),
+            ("codes_offered_total", "Nameplates given out.", &self.codes_offered),
+            ("codes_claimed_total", "Nameplates claimed.", &self.codes_claimed),
+            ("claims_refused_total", "Claims of no code, or too many.", &self.claims_refused),
+            ("code_messages_total", "Messages of codes passed on.", &self.code_messages),
         ];
         for (name, help, counter) in counters {
             family(name, "counter", help, &[("", counter.value())]);

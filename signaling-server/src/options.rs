@@ -52,6 +52,15 @@ pub struct Limits {
     pub byte_burst: u32,
     /// Bytes per second that a socket may send in the long run. Far too few to relay files through us.
     pub bytes_per_second: u32,
+    /// Nameplates of codes to be spoken, in use or at rest; at most 99 999 count.
+    pub max_codes: usize,
+    /// The same for what one address has offered. A class in one school is a use we want.
+    pub max_codes_per_address: usize,
+    /// Nameplates that an address may claim at once, be there codes behind them or not. Whoever claims one
+    /// burns the code, so this is what keeps somebody from burning everybody's.
+    pub claim_burst: u32,
+    /// Nameplates per minute that an address may claim in the long run.
+    pub claims_per_minute: u32,
     /// Messages that may wait for one slow reader.
     pub queued_messages: usize,
     /// Bytes that may wait for one slow reader.
@@ -81,6 +90,10 @@ impl Default for Limits {
             messages_per_second: 64,
             byte_burst: 4 << 20,
             bytes_per_second: 64 << 10,
+            max_codes: 10_000,
+            max_codes_per_address: 64,
+            claim_burst: 20,
+            claims_per_minute: 10,
             queued_messages: 1_024,
             queued_bytes: 512 << 10,
             queued_bytes_assured: 2 * MAX_CLIENT_MESSAGE_BYTES,
@@ -97,11 +110,18 @@ pub struct Timeouts {
     /// For a connection that did not become a WebSocket, however busy: a client that reads an answer a
     /// byte at a time holds a connection no longer than this.
     pub connection: Duration,
-    /// For the first message on a WebSocket, which must be `join`.
+    /// For the first message on a WebSocket: `join`, `offer-code` or `claim-code`.
     pub join: Duration,
     /// Between pings to a WebSocket. One that was silent for a whole interval is taken for dead, as is
     /// one that accepts no byte of ours for that long. Proxies often close what is idle for 60 s.
     pub ping: Duration,
+    /// For somebody to claim a code that was offered. It is said to be ten minutes at most, and clients hold
+    /// to that.
+    pub code_life: Duration,
+    /// For the two who met by a code, to say what they have to.
+    pub code_exchange: Duration,
+    /// Before a nameplate is given out again, so that a code which was heard late leads nowhere.
+    pub code_rest: Duration,
     /// For a client to take in why it is being dropped, and to close its side.
     pub goodbye: Duration,
     /// For everything to end at shutdown; what is left then is cut off.
@@ -115,6 +135,9 @@ impl Default for Timeouts {
             connection: Duration::from_secs(300),
             join: Duration::from_secs(10),
             ping: Duration::from_secs(30),
+            code_life: Duration::from_secs(600),
+            code_exchange: Duration::from_secs(60),
+            code_rest: Duration::from_secs(600),
             goodbye: Duration::from_secs(2),
             drain: Duration::from_secs(5),
         }

@@ -1,4 +1,5 @@
-//! How fast one socket may send: a token bucket for messages and one for bytes.
+//! How fast one socket may send: a token bucket for messages and one for bytes. (`nameplates` counts with
+//! buckets, too.)
 
 use tokio::time::Instant;
 
@@ -13,8 +14,8 @@ pub(crate) struct Allowance {
 impl Allowance {
     pub(crate) fn new(now: Instant, limits: &Limits) -> Self {
         Self {
-            messages: Bucket::new(now, limits.message_burst, limits.messages_per_second),
-            bytes: Bucket::new(now, limits.byte_burst, limits.bytes_per_second),
+            messages: Bucket::new(now, limits.message_burst, limits.messages_per_second.into()),
+            bytes: Bucket::new(now, limits.byte_burst, limits.bytes_per_second.into()),
         }
     }
 
@@ -24,7 +25,8 @@ impl Allowance {
     }
 }
 
-struct Bucket {
+/// A token bucket, full at first.
+pub(crate) struct Bucket {
     capacity: f64,
     per_second: f64,
     level: f64,
@@ -32,20 +34,30 @@ struct Bucket {
 }
 
 impl Bucket {
-    fn new(now: Instant, capacity: u32, per_second: u32) -> Self {
+    pub(crate) fn new(now: Instant, capacity: u32, per_second: f64) -> Self {
         let capacity = f64::from(capacity);
-        Self { capacity, per_second: f64::from(per_second), level: capacity, filled_at: now }
+        Self { capacity, per_second, level: capacity, filled_at: now }
     }
 
-    fn take(&mut self, now: Instant, amount: f64) -> bool {
-        let gained = now.duration_since(self.filled_at).as_secs_f64() * self.per_second;
-        self.level = (self.level + gained).min(self.capacity);
+    /// Whether nothing was taken, or all of it has flowed in again.
+    pub(crate) fn is_full(&self, now: Instant) -> bool {
+        self.level_at(now) >= self.capacity
+    }
+
+    /// Takes an amount off; `false` when that is more than there is.
+    pub(crate) fn take(&mut self, now: Instant, amount: f64) -> bool {
+        self.level = self.level_at(now);
         self.filled_at = now;
         if self.level < amount {
             return false;
         }
         self.level -= amount;
         true
+    }
+
+    fn level_at(&self, now: Instant) -> f64 {
+        let gained = now.duration_since(self.filled_at).as_secs_f64() * self.per_second;
+        (self.level + gained).min(self.capacity)
     }
 }
 

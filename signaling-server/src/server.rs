@@ -31,6 +31,7 @@ use tokio_tungstenite::tungstenite::protocol::Role;
 
 use crate::admission::{Admission, Permit};
 use crate::metrics::{Gauges, Metrics};
+use crate::nameplates::Nameplates;
 use crate::options::Options;
 use crate::outbox::Budget;
 use crate::page::{Page, PageError, harden};
@@ -84,6 +85,7 @@ pub enum BindError {
 pub(crate) struct Shared {
     pub(crate) options: Options,
     pub(crate) rooms: Arc<Rooms>,
+    pub(crate) nameplates: Arc<Nameplates>,
     pub(crate) sockets: Arc<Admission>,
     pub(crate) budget: Arc<Budget>,
     pub(crate) metrics: Metrics,
@@ -116,6 +118,7 @@ impl Server {
         };
         let shared = Shared {
             rooms: Rooms::new(limits.max_rooms, limits.max_members),
+            nameplates: Nameplates::new(limits.clone(), &options.timeouts),
             sockets: Admission::new(limits.max_sockets, limits.max_sockets_per_address),
             connections: Admission::new(limits.max_connections(), connections_per_address),
             budget: Budget::new(limits.clone()),
@@ -226,6 +229,7 @@ impl Shared {
             connections: self.connections.count(),
             sockets: self.sockets.count(),
             rooms: self.rooms.count(),
+            codes: self.nameplates.count(),
             queued_bytes: self.budget.queued_bytes(),
         }
     }

@@ -1,23 +1,27 @@
 //! One WebSocket, from the upgrade to the last goodbye.
 //!
-//! Two phases: the first message must be `join`, then it is a member that sends and is sent to. Every
-//! way in which it can end is an [`End`]. Who is in a room is left to `rooms`, what waits to be sent to
-//! `outbox`, how much may be open to `admission`.
+//! Two phases: the first message says what it is for, then it is a member of a room, or an end of a nameplate,
+//! that sends and is sent to. Every way in which it can end is an [`End`]. Who is in a room is left to
+//! `rooms`, who meets by a code to `nameplates`, what waits to be sent to `outbox`, how much may be open to
+//! `admission`.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use futures_util::{SinkExt, StreamExt};
 use protocol::signaling::{
-    ClientMessage, ErrorCode, MAX_CLIENT_MESSAGE_BYTES, SIGNALING_VERSION, ServerMessage,
+    ClientMessage, CodeEnd, ErrorCode, MAX_CLIENT_MESSAGE_BYTES, Nameplate, Resume, RoomId,
+    SIGNALING_VERSION, ServerMessage,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Message, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Bytes, Error as WsError};
 
+use crate::nameplates::{ClaimError, OfferError, Party, TooManyMessages};
 use crate::options::MAX_ENVELOPE_TEXT;
 use crate::outbox::{Closed, Outbox};
 use crate::rate::Allowance;
@@ -38,8 +42,18 @@ pub(crate) enum End {
     Silent,
     /// The same client came back on another socket.
     Replaced,
+    /// The time of the code that it was for is over.
+    Expired,
     /// We do not go on, and say so; the text fits after "the server refused: ".
     Refused(ErrorCode, &'static str),
+}
+
+/// What a socket is for.
+enum Seat {
+    /// It is in a room.
+    Member(Membership),
+    /// It has offered or claimed a code.
+    Party(Party),
 }
 
 /// The settings of every WebSocket. tungstenite's own would take 128 KiB per socket and 64 MiB per message.
@@ -57,27 +71,62 @@ pub(crate) async fn run(shared: &Shared, mut socket: Box<Socket>, address: IpAdd
         let end = End::Refused(ErrorCode::Busy, "too many connections; try again later");
         return finish(shared, socket, end).await;
     };
-    let Err(end) = serve(shared, &mut socket).await;
+    let Err(end) = serve(shared, &mut socket, address).await;
     finish(shared, socket, end).await;
 }
 
-async fn serve(shared: &Shared, socket: &mut Socket) -> Result<std::convert::Infallible, End> {
+async fn serve(
+    shared: &Shared,
+    socket: &mut Socket,
+    address: IpAddr,
+) -> Result<std::convert::Infallible, End> {
     let outbox = Outbox::new(shared.budget.clone());
     let mut allowance = Allowance::new(Instant::now(), &shared.options.limits);
 
     let first = tokio::select! {
         () = shared.stopping() => return Err(SHUTTING_DOWN),
         first = timeout(shared.options.timeouts.join, next_message(socket, &mut allowance)) => {
-            first.map_err(|_| End::Refused(ErrorCode::BadMessage, "no join in time"))??
+            first.map_err(|_| End::Refused(ErrorCode::BadMessage, "no first message in time"))??
         }
     };
-    let ClientMessage::Join { version, room, resume } = first else {
-        return Err(End::Refused(ErrorCode::BadMessage, "the first message must be join"));
+    let (mut seat, welcome) = match first {
+        ClientMessage::Join { version, room, resume } => {
+            check_version(version)?;
+            join(shared, &outbox, room, resume)?
+        }
+        ClientMessage::OfferCode { version } => {
+            check_version(version)?;
+            offer_code(shared, &outbox, address)?
+        }
+        ClientMessage::ClaimCode { version, nameplate } => {
+            check_version(version)?;
+            claim_code(shared, &outbox, address, nameplate)?
+        }
+        _ => {
+            let text = "the first message must be join, offer-code or claim-code";
+            return Err(End::Refused(ErrorCode::BadMessage, text));
+        }
     };
-    if version != SIGNALING_VERSION {
-        let text = "it speaks another version; reload the page or update the program";
-        return Err(End::Refused(ErrorCode::UnsupportedVersion, text));
+    if let Some(welcome) = welcome {
+        send(shared, socket, &outbox, Message::Text(encode(&welcome))).await?;
     }
+    converse(shared, socket, &outbox, &mut allowance, &mut seat).await
+}
+
+fn check_version(version: u16) -> Result<(), End> {
+    if version == SIGNALING_VERSION {
+        return Ok(());
+    }
+    let text = "it speaks another version; reload the page or update the program";
+    Err(End::Refused(ErrorCode::UnsupportedVersion, text))
+}
+
+fn join(
+    shared: &Shared,
+    outbox: &Arc<Outbox>,
+    room: RoomId,
+    resume: Option<Resume>,
+) -> Result<(Seat, Option<ServerMessage>), End> {
     let entry = shared.rooms.join(room, resume, outbox.clone()).map_err(|e| match e {
         JoinError::RoomFull => End::Refused(ErrorCode::RoomFull, "the room is full"),
         JoinError::TooManyRooms => End::Refused(ErrorCode::Busy, "no more rooms; try again later"),
@@ -95,17 +144,64 @@ async fn serve(shared: &Shared, socket: &mut Socket) -> Result<std::convert::Inf
         ice_servers: shared.options.ice_servers.mint(),
         token: membership.token(),
     };
-    send(shared, socket, &outbox, Message::Text(encode(&joined))).await?;
-    converse(shared, socket, &outbox, &mut allowance, &membership).await
+    Ok((Seat::Member(membership), Some(joined)))
 }
 
-/// The member's phase: pass on what it sends, send what others pass on to it, and see that it lives.
+fn offer_code(
+    shared: &Shared,
+    outbox: &Arc<Outbox>,
+    address: IpAddr,
+) -> Result<(Seat, Option<ServerMessage>), End> {
+    let party = shared.nameplates.offer(Instant::now(), address, outbox.clone());
+    let party = party.map_err(|error| match error {
+        OfferError::Full => End::Refused(
+            ErrorCode::Busy,
+            "it has no more codes; pass on the link, or try again later",
+        ),
+        OfferError::AddressFull => End::Refused(
+            ErrorCode::Busy,
+            "too many codes from this network; pass on the link, or try again in some minutes",
+        ),
+    })?;
+    shared.metrics.codes_offered.increment();
+    tracing::debug!("code offered");
+    let life_seconds = u32::try_from(shared.nameplates.life().as_secs()).unwrap_or(u32::MAX);
+    let offered = ServerMessage::CodeOffered { nameplate: party.nameplate(), life_seconds };
+    Ok((Seat::Party(party), Some(offered)))
+}
+
+/// Both hear of the claim through their outboxes.
+fn claim_code(
+    shared: &Shared,
+    outbox: &Arc<Outbox>,
+    address: IpAddr,
+    nameplate: Nameplate,
+) -> Result<(Seat, Option<ServerMessage>), End> {
+    let party = shared.nameplates.claim(Instant::now(), address, nameplate, outbox.clone());
+    let party = party.map_err(|error| {
+        shared.metrics.claims_refused.increment();
+        match error {
+            ClaimError::NoSuchCode => {
+                End::Refused(ErrorCode::NoSuchCode, "no code of this number is waiting")
+            }
+            ClaimError::TooFast => End::Refused(
+                ErrorCode::TooFast,
+                "too many codes were tried from this network; wait a minute and try again",
+            ),
+        }
+    })?;
+    shared.metrics.codes_claimed.increment();
+    tracing::debug!("code claimed");
+    Ok((Seat::Party(party), None))
+}
+
+/// The second phase: pass on what it sends, send what others pass on to it, and see that it lives.
 async fn converse(
     shared: &Shared,
     socket: &mut Socket,
     outbox: &Outbox,
     allowance: &mut Allowance,
-    membership: &Membership,
+    seat: &mut Seat,
 ) -> Result<std::convert::Infallible, End> {
     let mut pings = interval(shared.options.timeouts.ping);
     // After a send that took long, the client still has a whole interval to answer.
@@ -121,7 +217,14 @@ async fn converse(
             frame = socket.next() => {
                 heard = true;
                 if let Some(message) = read(frame, allowance)? {
-                    obey(shared, outbox, membership, message)?;
+                    obey(shared, outbox, seat, message)?;
+                }
+            }
+            () = seat.until() => {
+                if let Seat::Party(party) = seat && party.is_over() {
+                    let ended = ServerMessage::CodeEnded { reason: CodeEnd::Expired };
+                    send(shared, socket, outbox, Message::Text(encode(&ended))).await?;
+                    return Err(End::Expired);
                 }
             }
             _ = pings.tick() => {
@@ -138,11 +241,11 @@ async fn converse(
 fn obey(
     shared: &Shared,
     outbox: &Outbox,
-    membership: &Membership,
+    seat: &mut Seat,
     message: ClientMessage,
 ) -> Result<(), End> {
-    match message {
-        ClientMessage::Signal { to, envelope } => {
+    match (seat, message) {
+        (Seat::Member(membership), ClientMessage::Signal { to, envelope }) => {
             let bytes = envelope.as_bytes().len();
             tracing::trace!(from = %membership.peer(), %to, bytes, "signal");
             match membership.pass_on(to, envelope) {
@@ -158,13 +261,29 @@ fn obey(
             }
             Ok(())
         }
-        ClientMessage::Ping => {
+        (Seat::Party(party), ClientMessage::CodeMessage { body }) => {
+            party.pass_on(body).map_err(|TooManyMessages| {
+                End::Refused(ErrorCode::TooFast, "too many messages for one code")
+            })?;
+            shared.metrics.code_messages.increment();
+            Ok(())
+        }
+        (_, ClientMessage::Ping) => {
             outbox.push(encode(&ServerMessage::Pong));
             Ok(())
         }
-        ClientMessage::Leave => Err(End::Left),
-        ClientMessage::Join { .. } => {
-            Err(End::Refused(ErrorCode::BadMessage, "it is in a room already"))
+        (_, ClientMessage::Leave) => Err(End::Left),
+        (Seat::Member(_), _) => Err(End::Refused(ErrorCode::BadMessage, "it is in a room already")),
+        (Seat::Party(_), _) => Err(End::Refused(ErrorCode::BadMessage, "it is here by a code")),
+    }
+}
+
+impl Seat {
+    /// Waits until it is to be ended, for ever in a room.
+    async fn until(&self) {
+        match self {
+            Self::Member(_) => std::future::pending().await,
+            Self::Party(party) => sleep_until(party.until()).await,
         }
     }
 }
@@ -279,11 +398,12 @@ impl From<Closed> for End {
 
 impl End {
     /// All that [`Self::label`] can be.
-    pub(crate) const LABELS: [&'static str; 12] = [
+    pub(crate) const LABELS: [&'static str; 14] = [
         "left",
         "lost",
         "silent",
         "replaced",
+        "expired",
         "unsupported-version",
         "bad-message",
         "too-large",
@@ -291,6 +411,7 @@ impl End {
         "too-slow",
         "room-full",
         "busy",
+        "no-such-code",
         "shutting-down",
     ];
 
@@ -301,6 +422,7 @@ impl End {
             Self::Lost => "lost",
             Self::Silent => "silent",
             Self::Replaced => "replaced",
+            Self::Expired => "expired",
             Self::Refused(code, _) => match code {
                 ErrorCode::UnsupportedVersion => "unsupported-version",
                 ErrorCode::BadMessage | ErrorCode::Other => "bad-message",
@@ -309,6 +431,7 @@ impl End {
                 ErrorCode::TooSlow => "too-slow",
                 ErrorCode::RoomFull => "room-full",
                 ErrorCode::Busy => "busy",
+                ErrorCode::NoSuchCode => "no-such-code",
                 ErrorCode::ShuttingDown => "shutting-down",
             },
         }
@@ -317,7 +440,7 @@ impl End {
     /// The nearest of the registered close codes (RFC 6455, section 7.4, and its registry).
     fn close_code(&self) -> CloseCode {
         match self {
-            Self::Left | Self::Lost | Self::Replaced => CloseCode::Normal,
+            Self::Left | Self::Lost | Self::Replaced | Self::Expired => CloseCode::Normal,
             Self::Silent => CloseCode::Policy,
             Self::Refused(code, _) => match code {
                 ErrorCode::ShuttingDown => CloseCode::Restart,
@@ -344,6 +467,7 @@ mod tests {
             TooSlow,
             RoomFull,
             Busy,
+            NoSuchCode,
             ShuttingDown,
         ] {
             let label = End::Refused(code, "").label();

@@ -7,7 +7,10 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use common::{Client, TestServer};
-use protocol::signaling::{Envelope, ErrorCode, PeerId, ResumeToken, RoomId, ServerMessage};
+use protocol::signaling::{
+    ClientMessage, CodeBody, Envelope, ErrorCode, PeerId, ResumeToken, RoomId, SIGNALING_VERSION,
+    ServerMessage,
+};
 use signaling_server::{IceServers, Options};
 use tracing::level_filters::LevelFilter;
 
@@ -26,6 +29,7 @@ impl Write for Captured {
 }
 
 const ROOM: RoomId = RoomId(*b"canary of a room");
+const CODE_BODY: &[u8] = b"canary of what two say who meet by a code";
 const ENVELOPE: &[u8] = b"canary of an envelope: candidate, file name";
 
 /// Everything that can happen, on one thread, with its log. Returns the log, the peers' ids, and what
@@ -60,6 +64,7 @@ async fn log_of_a_busy_hour(level: LevelFilter) -> (String, Vec<PeerId>, ResumeT
     bob.client.send_text(format!("{{\"type\":\"{ROOM}\"}}")).await;
     assert_eq!(bob.client.refusal().await.0, ErrorCode::BadMessage);
     server.http("GET", &format!("/{ROOM}"), "").await;
+    meet_by_a_code(&server, from).await;
     drop((alice, bob));
     server.stop().await;
 
@@ -68,13 +73,29 @@ async fn log_of_a_busy_hour(level: LevelFilter) -> (String, Vec<PeerId>, ResumeT
     (String::from_utf8(log).unwrap(), peers, resume.token)
 }
 
+async fn meet_by_a_code(server: &TestServer, from: &str) {
+    let version = SIGNALING_VERSION;
+    let mut creator = Client::connect(server.address, from).await;
+    creator.send(&ClientMessage::OfferCode { version }).await;
+    let ServerMessage::CodeOffered { nameplate, .. } = creator.next().await else { panic!() };
+    let mut guest = Client::connect(server.address, from).await;
+    guest.send(&ClientMessage::ClaimCode { version, nameplate }).await;
+    let body = CodeBody::new(CODE_BODY.to_vec()).unwrap();
+    guest.send(&ClientMessage::CodeMessage { body: body.clone() }).await;
+    assert_eq!(creator.next().await, ServerMessage::CodeClaimed);
+    assert_eq!(creator.next().await, ServerMessage::CodeMessage { body });
+}
+
 #[tokio::test]
 async fn no_level_logs_rooms_envelopes_or_secrets() {
     let (log, peers, token) = log_of_a_busy_hour(LevelFilter::TRACE).await;
     // The log is really that of what happened.
     assert!(log.contains("TRACE") && log.contains(&peers[0].to_string()), "{log}");
+    assert!(log.contains("code claimed"), "{log}");
     let envelope = Envelope::new(ENVELOPE.to_vec()).unwrap().to_string();
-    for canary in ["canary", &ROOM.to_string(), &envelope, &token.to_string(), "turn.example"] {
+    let body = CodeBody::new(CODE_BODY.to_vec()).unwrap().to_string();
+    let (room, token) = (ROOM.to_string(), token.to_string());
+    for canary in ["canary", &room, &envelope, &body, &token, "turn.example", "nameplate"] {
         assert!(!log.contains(canary), "{canary} in\n{log}");
     }
 }

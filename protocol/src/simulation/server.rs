@@ -173,7 +173,11 @@ impl World {
                 let Some(peer) = self.peers[index].server_id else { return };
                 self.tell_member(peer, ServerMessage::Pong);
             }
-            ClientMessage::Leave => {}
+            // Codes have connections of their own, and tests of their own.
+            ClientMessage::OfferCode { .. }
+            | ClientMessage::ClaimCode { .. }
+            | ClientMessage::CodeMessage { .. }
+            | ClientMessage::Leave => {}
         }
     }
 

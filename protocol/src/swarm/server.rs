@@ -200,6 +200,10 @@ impl Swarm {
                 self.revive(peer);
             }
             ServerMessage::PeerJoined { .. } | ServerMessage::Pong => {}
+            ServerMessage::CodeOffered { .. }
+            | ServerMessage::CodeClaimed
+            | ServerMessage::CodeMessage { .. }
+            | ServerMessage::CodeEnded { .. } => debug!("a message about a code, in a room"),
             ServerMessage::PeerLeft { peer } | ServerMessage::Undeliverable { to: peer } => {
                 self.on_absent(peer);
             }
