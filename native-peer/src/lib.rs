@@ -10,6 +10,7 @@
 //! | `connection`, `channel` | one WebRTC connection and its two data channels |
 //! | `sockets` | what the WebRTC library needs of UDP sockets |
 //! | [`storage`], [`sources`] | what is received, and what is shared |
+//! | [`codes`] | invites by codes to be spoken |
 //! | `clock` | the time that the core is told |
 //!
 //! ```no_run
@@ -63,6 +64,7 @@ use crate::storage::Storage;
 
 mod channel;
 mod clock;
+pub mod codes;
 mod connection;
 mod driver;
 mod misbehave;

@@ -38,6 +38,7 @@ fn help_is_as_recorded() {
         ("help", &["--help"][..]),
         ("send", &["send", "--help"]),
         ("receive", &["receive", "--help"]),
+        ("code", &["code", "--help"]),
     ] {
         let config = TempDir::new().unwrap();
         let output = shoal(config.path(), arguments);
@@ -70,11 +71,20 @@ fn each_kind_of_failure_has_its_exit_code_and_word() {
     for (arguments, code, word) in [
         (&["receive", "hello"][..], 3, "invite"),
         (&["receive", &link], 3, "invite"),
+        (&["receive", "4-brave-otter"], 3, "invite"),
+        (&["receive", "4-brave-otter-xyzzy"], 3, "invite"),
+        (&["code", "4-brave-otter-lamp"], 3, "invite"),
         (&["send", &missing], 9, "files"),
         (&["receive", &good, "-o", &unwritable], 9, "files"),
         (&["send", file, "--server", "127.0.0.1"], 2, "usage"),
         (&["send", file, "--server", "http://127.0.0.1:1", "--timeout", "1"], 4, "unreachable"),
         (&["receive", &good, "-o", folder, "--timeout", "1"], 4, "unreachable"),
+        (
+            &["receive", "4 brave otter lamp", "-o", folder, "--server", "http://127.0.0.1:1"],
+            4,
+            "unreachable",
+        ),
+        (&["code", &good], 4, "unreachable"),
     ] {
         let (event, status) = failure(arguments);
         assert_eq!((status, event["code"].as_str()), (code, Some(word)), "{arguments:?}: {event}");

@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use native_peer::codes::{ClaimError, ClaimFailure, CodeError, OfferEnd};
 use native_peer::storage::OriginError;
 use native_peer::{CommandError, Failure as ShareFailure, StartError, StorageError};
 
@@ -20,7 +21,7 @@ pub(crate) enum Code {
     Other = 1,
     /// The command line (given by clap, too).
     Usage = 2,
-    /// The text is no invite link, or a newer version's.
+    /// The text is no invite link or code, or a newer version's.
     Invite = 3,
     /// The server could not be reached in time.
     Unreachable = 4,
@@ -34,6 +35,8 @@ pub(crate) enum Code {
     Changed = 8,
     /// Files could not be read or written.
     Files = 9,
+    /// The code is wrong, used up or expired.
+    Code = 10,
     /// Stopped by a signal before the work was done.
     Interrupted = 130,
 }
@@ -51,6 +54,7 @@ impl Code {
             Self::DiskFull => "disk-full",
             Self::Changed => "changed",
             Self::Files => "files",
+            Self::Code => "code",
             Self::Interrupted => "interrupted",
         }
     }
@@ -105,6 +109,44 @@ impl From<StartError> for Failure {
             StartError::Random(_) => Code::Other,
         };
         Self::new(code, error.to_string())
+    }
+}
+
+impl From<CodeError> for Failure {
+    fn from(error: CodeError) -> Self {
+        Self::new(Code::Invite, error.to_string())
+    }
+}
+
+impl From<ClaimFailure> for Failure {
+    fn from(failure: ClaimFailure) -> Self {
+        let error = match failure {
+            ClaimFailure::Start(error) => return error.into(),
+            ClaimFailure::Claim(error) => error,
+        };
+        let code = match error {
+            ClaimError::Unreachable(_) => Code::Unreachable,
+            ClaimError::NoCodes | ClaimError::Refused(_) => Code::Refused,
+            ClaimError::Invite(_) => Code::Invite,
+            ClaimError::NoSuchCode(_)
+            | ClaimError::WrongWords
+            | ClaimError::Impostor
+            | ClaimError::CreatorLeft
+            | ClaimError::CreatorSilent
+            | ClaimError::Broke => Code::Code,
+        };
+        Self::new(code, error.to_string())
+    }
+}
+
+impl From<OfferEnd> for Failure {
+    fn from(end: OfferEnd) -> Self {
+        let code = match end {
+            OfferEnd::Unreachable(_) | OfferEnd::Lost(_) => Code::Unreachable,
+            OfferEnd::NoCodes | OfferEnd::Refused(_) => Code::Refused,
+            _ => Code::Code,
+        };
+        Self::new(code, end.to_string())
     }
 }
 

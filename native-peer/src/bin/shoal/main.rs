@@ -1,5 +1,5 @@
-//! The command `shoal`: arguments in, exit code out. What it does is in [`send`] and [`receive`]; what
-//! it says, in [`output`].
+//! The command `shoal`: arguments in, exit code out. What it does is in [`send`], [`receive`] and [`code`];
+//! what it says, in [`output`].
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -11,6 +11,7 @@ use tracing_subscriber::EnvFilter;
 use crate::failure::{Code, Failure};
 use crate::output::Output;
 
+mod code;
 mod failure;
 mod identity;
 mod only;
@@ -26,14 +27,20 @@ Exit codes:
     0  done: verified and on disk
     1  something unexpected
     2  the command line is wrong
-    3  the text is no invite link, or a newer version's
+    3  the text is no invite link or code, or a newer version's
     4  the server could not be reached in time
     5  the server refused
     6  nothing came within --timeout
     7  the disk is full, and stayed so for --timeout
     8  files changed since they were shared
     9  files could not be read or written
+   10  the code is wrong, used up or expired
   130  stopped by a signal before it was done";
+
+/// Where the server is if nobody says otherwise.
+const DEFAULT_SERVER: &str = "http://localhost:8080";
+/// Says otherwise.
+const SERVER_VARIABLE: &str = "SHOAL_SERVER";
 
 /// Send files straight from peer to peer. The server only introduces; it sees no file and no name.
 #[derive(Debug, Parser)]
@@ -48,9 +55,12 @@ enum Command {
     /// Share files and folders; prints a link for whoever is to have them
     #[command(after_help = EXIT_CODES)]
     Send(SendArguments),
-    /// Receive everything that is shared in the room of a link
+    /// Receive everything that is shared in the room of an invite
     #[command(after_help = EXIT_CODES)]
     Receive(ReceiveArguments),
+    /// Make a code to be spoken, such as 4-brave-otter-lamp, for an invite link
+    #[command(after_help = EXIT_CODES)]
+    Code(CodeArguments),
 }
 
 #[derive(Debug, Args)]
@@ -62,11 +72,14 @@ struct SendArguments {
     #[arg(
         long,
         value_name = "URL",
-        env = "SHOAL_SERVER",
-        default_value = "http://localhost:8080",
+        env = SERVER_VARIABLE,
+        default_value = DEFAULT_SERVER,
         hide_env_values = true
     )]
     server: String,
+    /// Print a code to be spoken, too, such as 4-brave-otter-lamp: good for one other, and ten minutes
+    #[arg(long)]
+    code: bool,
     /// End when so many others have everything, verified and on their disk; otherwise serve until
     /// interrupted
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
@@ -81,13 +94,15 @@ struct SendArguments {
 
 #[derive(Debug, Args)]
 struct ReceiveArguments {
-    /// The invite link, as `shoal send` or the page shows it
-    link: String,
+    /// The invite, as `shoal send` or the page shows it: a link, or a code such as 4-brave-otter-lamp
+    #[arg(required = true)]
+    invite: Vec<String>,
     /// The folder to receive into; nothing in it is overwritten. Run the same command again to go on
     /// after an interruption
     #[arg(short, long, value_name = "DIR", default_value = ".")]
     output: PathBuf,
-    /// Another server than the link's
+    /// The server where a code was made (SHOAL_SERVER or http://localhost:8080 unless given), or another than
+    /// the link's
     #[arg(long, value_name = "URL")]
     server: Option<String>,
     /// Receive only what this names: a file or folder by its path in the share, or a file by its name;
@@ -99,6 +114,15 @@ struct ReceiveArguments {
     stay: bool,
     #[command(flatten)]
     common: Common,
+}
+
+#[derive(Debug, Args)]
+struct CodeArguments {
+    /// The invite link that whoever enters the code is to get
+    link: String,
+    /// Print one JSON object per line on standard output
+    #[arg(long)]
+    json: bool,
 }
 
 #[derive(Debug, Args)]
@@ -144,6 +168,7 @@ fn main() -> ExitCode {
     let (json, intent) = match &arguments.command {
         Command::Send(arguments) => (arguments.common.json, "send"),
         Command::Receive(arguments) => (arguments.common.json, "receive"),
+        Command::Code(arguments) => (arguments.json, "give the invite"),
     };
     let mut output = Output::new(json);
     match run(arguments.command, &mut output) {
@@ -163,6 +188,7 @@ fn run(command: Command, output: &mut Output) -> Result<(), Failure> {
     match command {
         Command::Send(arguments) => runtime.block_on(send::run(arguments, output)),
         Command::Receive(arguments) => runtime.block_on(receive::run(arguments, output)),
+        Command::Code(arguments) => runtime.block_on(code::run(arguments, output)),
     }
 }
 
@@ -185,6 +211,10 @@ mod tests {
             "shoal receive https://example.org/#abc",
             "shoal receive https://example.org/#abc -o downloads --json --download-limit 500kB/s",
             "shoal receive https://example.org/#abc --only album/*.jpg --only notes",
+            "shoal send a.txt --code",
+            "shoal receive 4-brave-otter-lamp",
+            "shoal receive 4 brave otter lamp --server https://example.org -o downloads",
+            "shoal code https://example.org/#abc --json",
             "shoal receive https://example.org/#abc --stay --timeout 60 --name nas --config-dir c",
         ] {
             Arguments::try_parse_from(line.split(' ')).unwrap_or_else(|e| panic!("{line}: {e}"));

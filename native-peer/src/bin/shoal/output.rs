@@ -9,6 +9,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use native_peer::codes::{Code as SpokenCode, OfferEnd};
 use native_peer::{
     CloseReason, Copies, Halt, Halted, LostCause, PeerId, PeerView, Proof, PublicKey, ShareId,
     ShareView,
@@ -32,6 +33,8 @@ pub(crate) struct Output {
     last_line: Option<(u64, Instant)>,
     waiting: Option<Wait>,
     halted: Vec<Halted>,
+    /// What goes on with a room that was entered by a code.
+    link: Option<String>,
 }
 
 /// How far things are.
@@ -59,7 +62,8 @@ pub(crate) struct Landed<'a> {
 impl Output {
     pub(crate) fn new(json: bool) -> Self {
         let terminal = !json && std::io::stderr().is_terminal();
-        Self { json, bar: None, terminal, last_line: None, waiting: None, halted: Vec::new() }
+        let halted = Vec::new();
+        Self { json, bar: None, terminal, last_line: None, waiting: None, halted, link: None }
     }
 
     /// The link to pass on; and whether it is one that was given out before.
@@ -72,6 +76,66 @@ impl Output {
             self.line("Give this link to whoever is to have it, and keep this running:");
             self.result(link);
         }
+    }
+
+    /// A code to pass on, and how long it is good.
+    pub(crate) fn code(&mut self, code: &SpokenCode, left: Duration) {
+        let seconds = left.as_secs_f64().round() as u64;
+        self.event(&json!({ "event": "code", "code": code.to_string(), "seconds": seconds }));
+        if !self.json {
+            let left = duration(left.as_secs_f64());
+            self.line(&format!(
+                "This code is the same invite, to be spoken: good for one other, and {left}:"
+            ));
+            self.result(&code.to_string());
+        }
+    }
+
+    /// Somebody came with the number of the code.
+    pub(crate) fn code_tried(&mut self) {
+        self.event(&json!({ "event": "code-tried" }));
+        self.line("Somebody enters the code…");
+    }
+
+    /// The code is of no use any more. Another can be made for the same link.
+    pub(crate) fn code_ended(&mut self, end: &OfferEnd, link: &str) {
+        let (event, reason) = match end {
+            OfferEnd::Taken => ("code-taken", None),
+            OfferEnd::WrongWords => ("code-burnt", Some("wrong-words")),
+            OfferEnd::GuestLeft => ("code-burnt", Some("left")),
+            OfferEnd::GuestSilent => ("code-burnt", Some("silent")),
+            OfferEnd::GuestBroke => ("code-burnt", Some("broke-the-rules")),
+            OfferEnd::Expired => ("code-expired", None),
+            OfferEnd::Unreachable(_) => ("code-failed", Some("unreachable")),
+            OfferEnd::Lost(_) => ("code-failed", Some("server-lost")),
+            OfferEnd::NoCodes => ("code-failed", Some("no-codes")),
+            OfferEnd::Refused(_) => ("code-failed", Some("refused")),
+        };
+        let mut told = json!({ "event": event, "message": end.to_string() });
+        if let Some(reason) = reason {
+            told["reason"] = json!(reason);
+        }
+        self.event(&told);
+        let sentence = capitalized(&printable(&end.to_string()));
+        match end {
+            OfferEnd::Taken
+            | OfferEnd::Unreachable(_)
+            | OfferEnd::NoCodes
+            | OfferEnd::Refused(_) => {
+                self.line(&format!("{sentence}."));
+            }
+            _ => self.line(&format!("{sentence}: shoal code {link}")),
+        }
+    }
+
+    /// We were let in by a code, which is used up: the link is what goes on with it.
+    pub(crate) fn came_by_code(&mut self, link: &str) {
+        self.event(&json!({ "event": "invite", "link": link, "again": false }));
+        self.line(
+            "The code was right. It is used up now: to go on after an interruption, use its link:",
+        );
+        self.line(link);
+        self.link = Some(link.to_owned());
     }
 
     pub(crate) fn joined(&mut self, peer: PeerId) {
@@ -357,8 +421,18 @@ impl Output {
         self.event(&json!({ "event": "error", "code": code.word(), "message": message }));
         match (code, intent) {
             (Code::Interrupted, "receive") => {
-                self.line("Interrupted. What came is kept: run the same command again to go on.");
+                let how = if self.link.is_some() {
+                    "use the link above in place of the code"
+                } else {
+                    "run the same command again"
+                };
+                self.line(&format!("Interrupted. What came is kept: {how} to go on."));
             }
+            (Code::Interrupted, "give the invite") => {
+                self.line("Interrupted; the code is of no use any more.");
+            }
+            // What became of the code was told as it happened.
+            (Code::Code | Code::Unreachable | Code::Refused, "give the invite") => {}
             (Code::Interrupted, _) => {
                 self.line("Interrupted before it was received.");
                 self.can_go_on();
@@ -451,6 +525,13 @@ fn duration(seconds: f64) -> String {
         60..3600 => format!("{}:{:02} min", seconds / 60, seconds % 60),
         _ => format!("{}:{:02} h", seconds / 3600, seconds / 60 % 60),
     }
+}
+
+/// With a capital letter at the beginning.
+fn capitalized(text: &str) -> String {
+    let mut rest = text.chars();
+    rest.next()
+        .map_or_else(String::new, |first| format!("{}{}", first.to_uppercase(), rest.as_str()))
 }
 
 /// A name that somebody gave themselves, or what to say instead.

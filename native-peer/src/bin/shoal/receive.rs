@@ -5,16 +5,17 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use native_peer::codes::{self, Code as SpokenCode};
 use native_peer::storage::{DiskStorage, Storage};
 use native_peer::{Event, InviteLink, Selection, ShareId};
 use tokio::time::Instant;
 
-use crate::ReceiveArguments;
 use crate::failure::{Code, Failure};
 use crate::only::Only;
 use crate::output::{Landed, Output, Progress};
 use crate::room::{Room, Step};
 use crate::waits;
+use crate::{DEFAULT_SERVER, ReceiveArguments, SERVER_VARIABLE};
 
 /// When everything known is complete, this long is waited for more: several shares of one room become
 /// known one after the other.
@@ -25,13 +26,12 @@ const ALONE: Duration = Duration::from_secs(10);
 
 /// Receives until everything is complete; with `--stay`, until interrupted.
 pub(crate) async fn run(arguments: ReceiveArguments, output: &mut Output) -> Result<(), Failure> {
-    let ReceiveArguments { link, output: folder, server, only, stay, common } = arguments;
+    let ReceiveArguments { invite, output: folder, server, only, stay, common } = arguments;
     let only = Only::new(only);
-    let link: InviteLink =
-        link.parse().map_err(|error| Failure::new(Code::Invite, format!("{error}")))?;
+    let entry = read(&invite.join(" "))?;
+    // What is wrong with the folder is told before a code is used up.
     let storage = Arc::new(DiskStorage::new(&folder)?);
-    let server = server.unwrap_or(link.server);
-    let invite = link.invite;
+    let InviteLink { server, invite } = enter(entry, server, output).await?;
     let mut room = Room::enter(&common, server, Some(invite.clone()), storage.clone())?;
     for (signed, recalled) in storage.left(invite.room_id()) {
         // Of another room, if it fails: then it is not what was asked for.
@@ -45,6 +45,39 @@ pub(crate) async fn run(arguments: ReceiveArguments, output: &mut Output) -> Res
         Err(Failure { code: Code::Interrupted, .. }) if stay && shares.complete() => Ok(()),
         result => result,
     }
+}
+
+/// What people were given.
+enum Entry {
+    Link(InviteLink),
+    Code(SpokenCode),
+}
+
+fn read(text: &str) -> Result<Entry, Failure> {
+    if SpokenCode::is_meant(text) {
+        return Ok(Entry::Code(text.parse()?));
+    }
+    let link = text.parse().map_err(|error| Failure::new(Code::Invite, format!("{error}")))?;
+    Ok(Entry::Link(link))
+}
+
+/// Where an invite leads; a code is used up for that.
+async fn enter(
+    entry: Entry,
+    server: Option<String>,
+    output: &mut Output,
+) -> Result<InviteLink, Failure> {
+    let code = match entry {
+        Entry::Link(link) => {
+            return Ok(InviteLink { server: server.unwrap_or(link.server), ..link });
+        }
+        Entry::Code(code) => code,
+    };
+    let of_environment = || std::env::var(SERVER_VARIABLE).ok();
+    let server = server.or_else(of_environment).unwrap_or_else(|| DEFAULT_SERVER.to_owned());
+    let invite = codes::claim(&server, code).await?;
+    output.came_by_code(&invite.to_link(&server));
+    Ok(InviteLink { server, invite })
 }
 
 /// The shares that are wanted, and whether each is complete.

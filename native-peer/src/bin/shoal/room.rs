@@ -222,7 +222,7 @@ async fn until(at: Option<Instant>) {
 }
 
 /// Ctrl-C, and what else asks a process to end. Listens all the time, so that none is missed.
-struct Signals {
+pub(crate) struct Signals {
     #[cfg(unix)]
     interrupt: unix::Signal,
     #[cfg(unix)]
@@ -232,7 +232,7 @@ struct Signals {
 }
 
 impl Signals {
-    fn new() -> Result<Self, Failure> {
+    pub(crate) fn new() -> Result<Self, Failure> {
         let failed = |error: std::io::Error| Failure::new(Code::Other, error.to_string());
         Ok(Self {
             #[cfg(unix)]
@@ -245,7 +245,7 @@ impl Signals {
     }
 
     #[cfg(unix)]
-    async fn next(&mut self) {
+    pub(crate) async fn next(&mut self) {
         tokio::select! {
             _ = self.interrupt.recv() => {}
             _ = self.terminate.recv() => {}
@@ -253,7 +253,7 @@ impl Signals {
     }
 
     #[cfg(windows)]
-    async fn next(&mut self) {
+    pub(crate) async fn next(&mut self) {
         let _ = self.interrupt.recv().await;
     }
 }

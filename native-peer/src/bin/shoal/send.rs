@@ -6,11 +6,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use native_peer::codes::OfferEvent;
 use native_peer::storage::{Earlier, OriginError, OriginStorage, prune_origins};
 use native_peer::{DeviceKey, Event, Invite, Manifest, PeerId, ShareId, SignedManifest, sources};
 use tokio::time::Instant;
 
 use crate::SendArguments;
+use crate::code::Shown;
 use crate::failure::{Code, Failure};
 use crate::identity;
 use crate::output::{Output, Progress};
@@ -24,7 +26,7 @@ const FORGET_AFTER: Duration = Duration::from_secs(30 * 24 * 3600);
 
 /// Sends until received as often as asked, or until interrupted.
 pub(crate) async fn run(arguments: SendArguments, output: &mut Output) -> Result<(), Failure> {
-    let SendArguments { paths, server, until_received, new_room, common } = arguments;
+    let SendArguments { paths, server, code, until_received, new_room, common } = arguments;
     let config = identity::folder(common.config_dir.clone())?;
     let all_sent = config.join(SENT);
     let folder = all_sent.join(name_of(&paths, &server));
@@ -50,13 +52,14 @@ pub(crate) async fn run(arguments: SendArguments, output: &mut Output) -> Result
         None => (begin(&storage, &server, &manifest, &key)?, Vec::new()),
     };
     let storage = Arc::new(storage);
-    let mut room = Room::enter(&common, server, Some(invite), storage.clone())?;
+    let mut room = Room::enter(&common, server.clone(), Some(invite.clone()), storage.clone())?;
     let share = room
         .peer
         .share_again(found, known)
         .await
         .map_err(|error| Failure::new(Code::Files, error.to_string()))?;
-    let result = serve(&mut room, share, until_received, again, output).await;
+    let code = code.then_some((server.as_str(), invite));
+    let result = serve(&mut room, share, until_received, again, code, output).await;
     output.clear();
     room.leave(output).await;
     match result {
@@ -131,21 +134,36 @@ async fn serve(
     share: ShareId,
     until_received: Option<u32>,
     again: bool,
+    code: Option<(&str, Invite)>,
     output: &mut Output,
 ) -> Result<(), Failure> {
+    let mut code = code;
+    let mut shown = None;
     let mut invited = false;
     // Those whose capacity was told.
     let mut told: BTreeSet<PeerId> = BTreeSet::new();
     let mut receivers = BTreeSet::new();
     let mut rate = Rate::default();
     loop {
-        match room.next(output).await? {
+        let step = tokio::select! {
+            step = room.next(output) => step?,
+            event = next_of_code(&mut shown) => {
+                if let Some(shown) = &mut shown {
+                    shown.tell(&event, output);
+                }
+                continue;
+            }
+        };
+        match step {
             Step::Event(Event::Joined { .. }) if !invited => {
                 invited = true;
                 if let Some(view) = room.peer.snapshot().shares.iter().find(|v| v.id == share) {
                     output.share(view);
                 }
                 output.invite(&room.peer.link(), again);
+                if let Some((server, invite)) = code.take() {
+                    shown = Some(Shown::start(server, invite)?);
+                }
             }
             Step::Event(Event::Received { share: which, peer }) if which == share => {
                 let snapshot = room.peer.snapshot();
@@ -165,6 +183,13 @@ async fn serve(
             Step::Tick => show(room, share, invited, &mut rate, &mut told, output),
             Step::Event(_) => {}
         }
+    }
+}
+
+async fn next_of_code(shown: &mut Option<Shown>) -> OfferEvent {
+    match shown {
+        Some(shown) => shown.next().await,
+        None => std::future::pending().await,
     }
 }
 
