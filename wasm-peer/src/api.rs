@@ -219,6 +219,44 @@ pub struct State {
     pub storage: Storage,
     /// Bytes that can still be stored, if the browser says anything that means something.
     pub available: Option<u64>,
+    /// The code to be spoken that was made last, until it is taken back; see `offerCode`.
+    pub code: Option<CodeInfo>,
+}
+
+/// A code to be spoken, good for one guest.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CodeInfo {
+    /// How it stands.
+    pub state: CodeState,
+    /// The code, such as `4-brave-otter-lamp`, once the server has given its number.
+    pub code: Option<String>,
+    /// In how many milliseconds it expires, while it can be used.
+    pub left_ms: Option<f64>,
+    /// What became of it, at its end: a sentence.
+    pub message: Option<String>,
+    /// How many codes were burnt since the room was entered, this one included.
+    pub burnt: u32,
+}
+
+/// How a code stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum CodeState {
+    /// The server was asked for its number.
+    Asking,
+    /// It can be used, once.
+    Offered,
+    /// Somebody is entering it.
+    Tried,
+    /// Somebody knew it, and has the invite.
+    Taken,
+    /// Somebody entered its number and did not know the words: it is of no use any more.
+    Burnt,
+    /// Nobody used it in time.
+    Expired,
+    /// The server was lost, refused, or has no codes.
+    Failed,
 }
 
 /// The connection to the server.
@@ -558,6 +596,10 @@ pub enum EventKind {
     Received,
     /// A peer was proven to lie and is shut out of this room; the message says how.
     Banned,
+    /// Somebody is entering our code.
+    CodeTried,
+    /// Our code is of no use any more; see [`State::code`].
+    CodeEnded,
 }
 
 #[wasm_bindgen(typescript_custom_section)]
@@ -608,6 +650,13 @@ export interface State {
     shares: ShareInfo[];
     storage: "disk" | "memory";
     available?: number;
+    code?: {
+        state: "asking" | "offered" | "tried" | "taken" | "burnt" | "expired" | "failed";
+        code?: string;
+        leftMs?: number;
+        message?: string;
+        burnt: number;
+    };
 }
 export interface PeerInfo {
     id: string;
@@ -665,8 +714,9 @@ export interface ShareInfo {
     files: { path: string; size: number; hash?: string; priority?: Priority }[];
 }
 export interface PeerEvent {
-    type: "joined" | "serverLost" | "refused" | "peerConnected" | "peerGone" | "notConfirmed" | "shareAdded"
-        | "shareRemoved" | "waiting" | "completed" | "failed" | "received" | "banned";
+    type: "joined" | "serverLost" | "refused" | "peerConnected" | "peerGone" | "shareAdded"
+        | "shareRemoved" | "waiting" | "completed" | "failed" | "received" | "banned" | "codeTried"
+        | "codeEnded";
     share?: string;
     peer?: string;
     name?: string;

@@ -13,6 +13,7 @@ use std::time::Duration;
 use futures_channel::mpsc;
 use futures_util::StreamExt;
 use js_sys::Array;
+use protocol::code::{Code, CodeError};
 use protocol::event::Event;
 use protocol::identity::DeviceKey;
 use protocol::invite::{Invite, InviteError, InviteLink};
@@ -23,6 +24,7 @@ use protocol::io::{
 };
 use protocol::manifest::{Entry, EntryKind, Manifest, ShareId, SharePath, SignedManifest};
 use protocol::piece::FileIndex;
+use protocol::rendezvous::OfferEvent;
 use protocol::signaling::RoomId;
 use protocol::swarm::{Config, Swarm};
 use protocol::time::Instant;
@@ -34,6 +36,7 @@ use web_sys::{
 
 use crate::api::{self, Access, PeerOptions, SharedFile, State};
 use crate::channel::{ChannelEvent, DataChannel};
+use crate::codes;
 use crate::lane::{Lane, Told};
 use crate::left::{self, Left};
 use crate::reattach::{self, Looks};
@@ -104,6 +107,11 @@ enum Input {
         result: Result<(), String>,
     },
     Available(Option<u64>),
+    /// Of the code with this number, counted from the first one made here.
+    Code {
+        number: u32,
+        event: OfferEvent,
+    },
     /// The files of a share of ours cannot be read any more.
     Lost {
         share: ShareId,
@@ -126,6 +134,7 @@ struct Driver {
     worker: Worker,
     swarm: Swarm,
     room: RoomId,
+    invite: Invite,
     key: DeviceKey,
     /// Address of the server, ending in a slash.
     server: String,
@@ -150,6 +159,10 @@ struct Driver {
     /// Hashes that were shown before, so that they need not be combined again.
     hashes: BTreeMap<(ShareId, FileIndex), String>,
     available: Option<u64>,
+    /// The code that was made last, unless it was taken back; how many were made, and burnt.
+    code: Option<codes::Offer>,
+    codes_made: u32,
+    codes_burnt: u32,
     timer: Timer,
     /// After a sleep: until then what came meanwhile is heard, before the core hears how late it is and
     /// takes peers for gone.
@@ -214,11 +227,12 @@ impl Driver {
         options: PeerOptions,
         stores: &[String],
     ) -> Result<wire::Started, String> {
-        // A bad link shows before anything is touched.
-        let link: Option<InviteLink> = link
-            .map(|link| link.parse())
-            .transpose()
-            .map_err(|error: InviteError| error.to_string())?;
+        // A bad invite shows before anything is touched.
+        let link = match link {
+            Some(text) if Code::is_meant(&text) => Some(claim(&text, &options).await?),
+            Some(text) => Some(text.parse().map_err(|error: InviteError| error.to_string())?),
+            None => None,
+        };
         let root = profile::root().await;
         let key = profile::device_key(root.as_ref()).await;
         let InviteLink { server, invite } = match link {
@@ -262,7 +276,7 @@ impl Driver {
         let invite_link = invite.to_link(&server);
         let room = invite.room_id();
         let config = Config {
-            invite,
+            invite: invite.clone(),
             key: key.clone(),
             name: name.clone(),
             unix_ms: clock::unix_ms(),
@@ -277,6 +291,7 @@ impl Driver {
             worker: worker.clone(),
             swarm,
             room,
+            invite,
             key,
             server,
             name,
@@ -294,6 +309,9 @@ impl Driver {
             received: BTreeMap::new(),
             hashes: BTreeMap::new(),
             available: None,
+            code: None,
+            codes_made: 0,
+            codes_burnt: 0,
             timer: Timer::new(worker),
             hears_until: clock::now(),
             changed: true,
@@ -378,6 +396,7 @@ impl Driver {
                 self.available = available;
                 self.swarm.set_capacity(now, available);
             }
+            Input::Code { number, event } => self.note_code(number, event),
             Input::Lost { share } => {
                 if self.sources.remove(&share).is_some() && self.swarm.detach(now, share).is_ok() {
                     self.detached.insert(share, Access::ChooseAgain);
@@ -480,6 +499,14 @@ impl Driver {
             Command::ReattachFiles { share, files } => {
                 self.reattach_files(now, parse(&share)?, files).map(|()| DONE)
             }
+            Command::OfferCode => {
+                self.offer_code();
+                Ok(DONE)
+            }
+            Command::WithdrawCode => {
+                self.code = None;
+                Ok(DONE)
+            }
             Command::SetPolicy(said) => {
                 self.swarm.set_policy(now, policy::policy(*said)?);
                 Ok(DONE)
@@ -488,9 +515,37 @@ impl Driver {
                 self.swarm.leave(now);
                 self.drain(now);
                 self.signaling = None;
+                self.code = None;
                 self.lanes.clear();
                 Ok(DONE)
             }
+        }
+    }
+
+    fn offer_code(&mut self) {
+        self.codes_made += 1;
+        let (worker, number) = (self.worker.clone(), self.codes_made);
+        let report = move |event| worker.handle(Input::Code { number, event });
+        self.code = Some(codes::Offer::start(&self.server, self.invite.clone(), report));
+    }
+
+    fn note_code(&mut self, number: u32, event: OfferEvent) {
+        let Some(code) = self.code.as_mut().filter(|_| number == self.codes_made) else { return };
+        let (kind, message) = match &event {
+            OfferEvent::Offered { .. } => (None, None),
+            OfferEvent::Tried => (Some(api::EventKind::CodeTried), None),
+            OfferEvent::Ended(end) => (Some(api::EventKind::CodeEnded), Some(end.to_string())),
+        };
+        code.note(event);
+        self.codes_burnt += u32::from(code.is_burnt());
+        if let Some(kind) = kind {
+            post(&ToWindow::Event(api::PeerEvent {
+                kind,
+                share: None,
+                peer: None,
+                name: None,
+                message,
+            }));
         }
     }
 
@@ -928,6 +983,7 @@ impl Driver {
             shares,
             storage: if self.store.is_some() { api::Storage::Disk } else { api::Storage::Memory },
             available: self.available,
+            code: self.code.as_ref().map(|code| code.info(now, self.codes_burnt)),
         }
     }
 
@@ -938,6 +994,15 @@ impl Driver {
             self.timer.wake_at(wake.max(self.hears_until));
         }
     }
+}
+
+/// Where a code leads, which it is used up for.
+async fn claim(text: &str, options: &PeerOptions) -> Result<InviteLink, String> {
+    let code: Code = text.parse().map_err(|error: CodeError| error.to_string())?;
+    let server = options.server.as_deref().unwrap_or_default();
+    let server = format!("{}/", server.trim_end_matches('/'));
+    let invite = codes::claim(&server, code).await.map_err(|error| error.to_string())?;
+    Ok(InviteLink { server, invite })
 }
 
 /// What there is to compare of a file.

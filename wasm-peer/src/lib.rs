@@ -6,6 +6,7 @@
 //!   connection.rs  RTCPeerConnection       ◀────▶ lane.rs        what belongs to one connection
 //!     stats.rs     certificates, paths    wire.rs   channel.rs   data channels, transferred
 //!     forward.rs   channels that stay              signaling.rs  WebSocket
+//!   codes.rs       codes that are typed           same        codes to be spoken
 //!                                                  storage.rs    received shares on disk
 //!                                                    layout.rs   where their pieces lie
 //!                                                    payload.rs  the file they are written to
@@ -24,6 +25,7 @@
 //! worker is exported to JavaScript, so a page that links this library does not carry the core.
 
 pub mod api;
+pub mod codes;
 pub mod driver;
 pub mod error;
 pub mod peer;

@@ -73,15 +73,16 @@ impl Peer {
         Self::start(None, &options).await
     }
 
-    /// Enters the room that a link leads to.
+    /// Enters the room that an invite leads to: a link, or a code to be spoken that was made at the server
+    /// of `options`. A code is used up by that, be it right or wrong.
     ///
     /// # Errors
-    /// An `Error` with a sentence for people if the link is bad or the worker cannot be started.
+    /// An `Error` with a sentence for people if the invite is bad or the worker cannot be started.
     pub async fn join(
-        link: String,
+        invite: String,
         #[wasm_bindgen(unchecked_optional_param_type = "PeerOptions")] options: JsValue,
     ) -> Result<Peer, JsValue> {
-        Self::start(Some(link), &options).await
+        Self::start(Some(invite), &options).await
     }
 
     /// The link that lets others in. Whoever has it can enter.
@@ -253,6 +254,26 @@ impl Peer {
     #[wasm_bindgen(js_name = setServing)]
     pub async fn set_serving(&self, share: String, serve: bool) -> Result<(), JsValue> {
         self.0.call(Command::SetServing { share, serve }).await.map(drop)
+    }
+
+    /// Makes a code to be spoken, such as `4-brave-otter-lamp`, in place of the one before: good for one
+    /// guest and ten minutes. It shows in [`State::code`](crate::api::State::code), and so does what
+    /// becomes of it.
+    ///
+    /// # Errors
+    /// An `Error` if the worker has ended.
+    #[wasm_bindgen(js_name = offerCode)]
+    pub async fn offer_code(&self) -> Result<(), JsValue> {
+        self.0.call(Command::OfferCode).await.map(drop)
+    }
+
+    /// Takes the code back: nobody can use it any more.
+    ///
+    /// # Errors
+    /// An `Error` if the worker has ended.
+    #[wasm_bindgen(js_name = withdrawCode)]
+    pub async fn withdraw_code(&self) -> Result<(), JsValue> {
+        self.0.call(Command::WithdrawCode).await.map(drop)
     }
 
     /// Puts another policy in force, at once; what it leaves out is as usual.

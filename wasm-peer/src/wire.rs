@@ -35,7 +35,7 @@ pub(crate) enum ToWorker {
 pub(crate) enum Command {
     /// Enter a room → [`Started`].
     Start {
-        /// The room's link; a new room without.
+        /// The room's link, or a code to be spoken; a new room without.
         link: Option<String>,
         /// How; `server` is set.
         options: Box<PeerOptions>,
@@ -122,6 +122,10 @@ pub(crate) enum Command {
         /// The files; it does no harm if there are others among them.
         files: Vec<SharedFile>,
     },
+    /// Make a code to be spoken, in place of the one before → nothing; how it stands is in the state.
+    OfferCode,
+    /// Take the code back → nothing.
+    WithdrawCode,
     /// Put another policy in force → nothing.
     SetPolicy(Box<Policy>),
     /// Say goodbye and let go of everything → nothing.

@@ -1,6 +1,7 @@
 //! The first screen: drop files, or enter with an invite.
 
 use leptos::prelude::*;
+use wasm_peer::codes;
 use web::invite::{self, Entry};
 use web::text::text;
 
@@ -35,16 +36,24 @@ pub(crate) fn Home() -> impl IntoView {
 fn JoinForm() -> impl IntoView {
     let session = Session::of_page();
     let typed = RwSignal::new(String::new());
-    let problem = RwSignal::new(None::<&'static str>);
+    let problem = RwSignal::new(None::<String>);
+    let completions = Memo::new(move |_| typed.with(|typed| codes::complete_code(typed)));
     let submit = move |event: web_sys::SubmitEvent| {
         event.prevent_default();
         problem.set(None);
-        match typed.with(|typed| invite::read(typed, &browser::origin())) {
+        let typed = typed.get();
+        if codes::is_code(&typed) {
+            match codes::check_code(&typed) {
+                Ok(()) => session.join(typed),
+                Err(error) => problem.set(Some(text().sentence(&browser::sentence(&error)))),
+            }
+            return;
+        }
+        match invite::read(&typed, &browser::origin()) {
             Entry::Here(link) => session.join(link),
             Entry::Elsewhere(link) => browser::go_to(&link),
-            Entry::Code => problem.set(Some(text().code_not_yet)),
-            Entry::Other => problem.set(Some(text().not_an_invite)),
-            Entry::Empty => problem.set(Some(text().nothing_typed)),
+            Entry::Other => problem.set(Some(text().not_an_invite.to_owned())),
+            Entry::Empty => problem.set(Some(text().nothing_typed.to_owned())),
         }
     };
     view! {
@@ -58,15 +67,23 @@ fn JoinForm() -> impl IntoView {
                     type="text"
                     autocomplete="off"
                     autocapitalize="off"
+                    // Only then: with a list it is another kind of field to assistive technology.
+                    list=move || completions.with(|it| !it.is_empty()).then_some("join-completions")
                     spellcheck="false"
                     aria-describedby="join-hint"
-                    aria-invalid=move || problem.get().map(|_| "true")
+                    aria-invalid=move || problem.with(Option::is_some).then_some("true")
                     prop:value=typed
                     on:input:target=move |event| typed.set(event.target().value())
                 />
+                <datalist id="join-completions">
+                    {move || {
+                        let completions = completions.get().into_iter();
+                        completions.map(|text| view! { <option value=text></option> }).collect_view()
+                    }}
+                </datalist>
                 <button class="button" type="submit">{text().join}</button>
-                <p id="join-hint" class="hint" aria-live="polite" class:is-problem=move || problem.get().is_some()>
-                    {move || problem.get().unwrap_or(text().join_hint)}
+                <p id="join-hint" class="hint" aria-live="polite" class:is-problem=move || problem.with(Option::is_some)>
+                    {move || problem.get().unwrap_or_else(|| text().join_hint.to_owned())}
                 </p>
             </form>
         </section>

@@ -1,5 +1,5 @@
-//! What people type or paste into the invite box, or open in the address bar. Whether an invite is whole is
-//! for the core to say; this only tells where the text belongs.
+//! Links that people type or paste into the invite box, or open in the address bar. Whether an invite is
+//! whole, and what is a code, is for the core to say; this only tells where a link belongs.
 
 /// What a text is, seen from the page at some address.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -8,8 +8,6 @@ pub enum Entry {
     Here(String),
     /// A link to the page of another server: to be opened there.
     Elsewhere(String),
-    /// Looks like a spoken code, `4-brave-otter-lamp`.
-    Code,
     /// Nothing that could be an invite.
     Other,
     /// Nothing at all.
@@ -21,9 +19,6 @@ pub fn read(text: &str, origin: &str) -> Entry {
     let text = text.trim();
     if text.is_empty() {
         return Entry::Empty;
-    }
-    if looks_like_code(text) {
-        return Entry::Code;
     }
     match text.split_once('#') {
         Some((_, "")) => Entry::Other,
@@ -59,14 +54,6 @@ fn looks_like_fragment(text: &str) -> bool {
     text.len() >= 40 && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
 }
 
-fn looks_like_code(text: &str) -> bool {
-    let mut parts = text.split([' ', '-']).filter(|part| !part.is_empty());
-    parts.next().is_some_and(|plate| plate.bytes().all(|b| b.is_ascii_digit()))
-        && text.len() < 40
-        && parts.clone().count() > 0
-        && parts.all(|word| word.chars().all(char::is_alphabetic))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -89,11 +76,9 @@ mod tests {
     }
 
     #[test]
-    fn other_servers_codes_and_nonsense_are_told_apart() {
+    fn other_servers_and_nonsense_are_told_apart() {
         let elsewhere = format!("http://localhost:8080/#{FRAGMENT}");
         assert_eq!(read(&elsewhere, ORIGIN), Entry::Elsewhere(elsewhere));
-        assert_eq!(read("4-brave-otter-lamp", ORIGIN), Entry::Code);
-        assert_eq!(read("4 brave otter lamp", ORIGIN), Entry::Code);
         for text in ["hello", "https://shoal.example/", "https://shoal.example/#", "javascript:x#y"]
         {
             assert_eq!(read(text, ORIGIN), Entry::Other, "{text}");

@@ -1,8 +1,10 @@
-//! The invite: its link to copy, its QR code to scan, and the system's own way to pass it on.
+//! The invite: its link to copy, its QR code to scan, the system's own way to pass it on, and a code to be
+//! spoken.
 
 use leptos::html;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
+use wasm_peer::api::CodeState;
 use web::qr::qr;
 use web::text::text;
 
@@ -70,11 +72,71 @@ pub(crate) fn InviteCard(ours: bool) -> impl IntoView {
                 })}
             </div>
             <p id="invite-note" class="hint">{text().invite_note}</p>
+            <SpokenCode />
             <details class="qr" open=ours && browser::is_wide()>
                 <summary>{text().show_qr}</summary>
                 <QrImage link=link.get_value() />
             </details>
         </section>
+    }
+}
+
+/// A code for one guest, for as long as it is good, and what became of it.
+#[component]
+fn SpokenCode() -> impl IntoView {
+    let session = Session::of_page();
+    let info = Memo::new(move |_| session.state.with(|state| state.as_ref()?.code.clone()));
+    let state = Memo::new(move |_| info.with(|info| info.as_ref().map(|info| info.state)));
+    let code = Memo::new(move |_| info.with(|info| info.as_ref()?.code.clone()));
+    let is_of_use = move || {
+        matches!(state.get(), Some(CodeState::Offered | CodeState::Tried)) && code.get().is_some()
+    };
+    let sentence = Memo::new(move |_| {
+        let text = text();
+        info.with(|info| match info {
+            None => text.code_about.to_owned(),
+            Some(info) => match (info.state, &info.message) {
+                (CodeState::Asking, _) => text.code_asking.to_owned(),
+                (CodeState::Offered, _) => text.code_note.to_owned(),
+                (CodeState::Tried, _) => text.code_tried.to_owned(),
+                (_, message) => {
+                    let ended = text.sentence(message.as_deref().unwrap_or(text.unknown_error));
+                    if info.burnt > 1 { (text.codes_burnt)(&ended, info.burnt) } else { ended }
+                }
+            },
+        })
+    });
+    let left = move || {
+        let left_ms = info.with(|info| info.as_ref()?.left_ms)?;
+        let left = (left_ms - session.passed_ms()).max(0.0) / 1e3;
+        Some((text().code_left)(&text().units.duration(left)))
+    };
+    let button = move || match state.get() {
+        None => Some(text().show_code),
+        Some(CodeState::Asking | CodeState::Offered | CodeState::Tried) => None,
+        Some(_) => Some(text().new_code),
+    };
+    view! {
+        <div class="spoken" role="group" aria-label=text().code_title>
+            <Show when=is_of_use>
+                <p class="code">{code}</p>
+                // It changes every second, which is not to be read out.
+                <p class="hint timer" aria-live="off">{left}</p>
+            </Show>
+            <p class="hint" role="status" class:is-problem=move || state.get() == Some(CodeState::Burnt)>
+                {sentence}
+            </p>
+            {move || {
+                button().map(|label| {
+                    view! { <button class="button" on:click=move |_| session.offer_code()>{label}</button> }
+                })
+            }}
+            <Show when=is_of_use>
+                <button class="button is-quiet" on:click=move |_| session.withdraw_code()>
+                    {text().withdraw_code}
+                </button>
+            </Show>
+        </div>
     }
 }
 

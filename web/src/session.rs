@@ -250,14 +250,14 @@ impl Session {
         });
     }
 
-    /// Enters the room of an invite link, out of any other.
-    pub(crate) fn join(self, link: String) {
+    /// Enters the room of an invite, be it a link or a code, out of any other.
+    pub(crate) fn join(self, invite: String) {
         self.end();
         self.notice.set(None);
         self.screen.set(Screen::Entering { ours: false });
         spawn_local(async move {
             let visit = self.next_visit();
-            self.entered(visit, Peer::join(link, options()).await, false);
+            self.entered(visit, Peer::join(invite, options()).await, false);
         });
     }
 
@@ -305,6 +305,16 @@ impl Session {
     /// Tries to reach the server now.
     pub(crate) fn retry_server(self) {
         self.ask(async move |peer| peer.retry_server().await);
+    }
+
+    /// Makes a code to be spoken, in place of the one before.
+    pub(crate) fn offer_code(self) {
+        self.ask(async move |peer| peer.offer_code().await);
+    }
+
+    /// Takes the code back.
+    pub(crate) fn withdraw_code(self) {
+        self.ask(async move |peer| peer.withdraw_code().await);
     }
 
     /// Goes on sharing files that the browser remembers, if people permit it. To be called from a click.
@@ -559,7 +569,9 @@ impl Session {
             | EventKind::ShareRemoved
             | EventKind::Waiting
             | EventKind::Completed
-            | EventKind::Failed => {}
+            | EventKind::Failed
+            | EventKind::CodeTried
+            | EventKind::CodeEnded => {}
         }
     }
 }

@@ -32,7 +32,6 @@ pub struct Catalogue {
     pub join_hint: &'static str,
     pub join: &'static str,
     pub not_an_invite: &'static str,
-    pub code_not_yet: &'static str,
     pub nothing_typed: &'static str,
 
     // Entering and being in a room.
@@ -66,6 +65,16 @@ pub struct Catalogue {
     pub show_qr: &'static str,
     pub qr_alt: &'static str,
     pub keep_open: &'static str,
+    pub code_title: &'static str,
+    pub code_about: &'static str,
+    pub show_code: &'static str,
+    pub new_code: &'static str,
+    pub withdraw_code: &'static str,
+    pub code_asking: &'static str,
+    pub code_note: &'static str,
+    pub code_left: fn(&str) -> String,
+    pub code_tried: &'static str,
+    pub codes_burnt: fn(&str, u32) -> String,
 
     // People.
     pub people_title: &'static str,
@@ -225,11 +234,11 @@ pub static ENGLISH: Catalogue = Catalogue {
     choose_folder: "Choose folder",
     join_title: "Were you invited?",
     join_label: "Invite link or code",
-    join_hint: "Opening the link itself works too.",
+    join_hint: "A code looks like 4-brave-otter-lamp. Opening a link itself works too.",
     join: "Join",
-    not_an_invite: "That is not an invite. Copy the whole link again, including the part after #.",
-    code_not_yet: "This version takes links, not codes. Ask for the invite link.",
-    nothing_typed: "Paste the invite link first.",
+    not_an_invite: "That is neither a link nor a code. Copy the whole link again, including the part after #, or \
+                    type the number and the three words of a code.",
+    nothing_typed: "Paste the invite link, or type the code, first.",
 
     making_room: "Making a room…",
     joining: "Joining…",
@@ -273,6 +282,21 @@ pub static ENGLISH: Catalogue = Catalogue {
     show_qr: "QR code",
     qr_alt: "QR code of the invite link",
     keep_open: "Keep this page open until they have everything.",
+    code_title: "Code to be spoken",
+    code_about: "Somebody beside you, or on the phone? A code is three words, good for one of them.",
+    show_code: "Show a code",
+    new_code: "New code",
+    withdraw_code: "Take it back",
+    code_asking: "Asking the server for a code…",
+    code_note: "Tell it to one person, who enters it on the first page here. One wrong word uses it up.",
+    code_left: |duration| format!("Good for another {duration}"),
+    code_tried: "Somebody is entering it…",
+    codes_burnt: |sentence, n| {
+        format!(
+            "{sentence} That makes {n} codes used up this way. If nobody mistyped them, somebody guesses: pass \
+             the link on instead."
+        )
+    },
 
     people_title: "Who is here",
     you: |name| format!("You ({name})"),
