@@ -99,11 +99,33 @@ impl<'a> Page<'a> {
         .await
     }
 
-    /// Enters a room from the home screen.
+    /// The code to be spoken that is shown.
+    pub async fn code(&self) -> String {
+        const CODE: &str = "
+            const group = document.querySelector('[role=group][aria-label=\"Code to be spoken\"]');
+            return group?.innerText.match(/\\d+(-[a-z]+){3}/)?.[0] ?? null;";
+        let code = self.until("a code on the page", CODE).await;
+        code.as_str().unwrap_or_default().to_owned()
+    }
+
+    /// Enters a room from the home screen, by a link or a code.
     pub async fn join(&self, invite: &str) {
-        let field = self.wait_for("input, textarea", "textbox", "Invite link or code").await;
-        field.send_keys(invite).await.expect("the field takes text");
+        self.type_invite(invite).await;
         self.press("Join").await;
+    }
+
+    /// Types an invite on the home screen, or more of one.
+    pub async fn type_invite(&self, text: &str) {
+        // While it completes a code it is a combo box.
+        let name = "Invite link or code";
+        let field = until(&format!("a field named {name:?}"), SOON, async || {
+            match self.find("input, textarea", "textbox", name).await {
+                Some(field) => Some(field),
+                None => self.find("input, textarea", "combobox", name).await,
+            }
+        })
+        .await;
+        field.send_keys(text).await.expect("the field takes text");
     }
 
     /// Enters a room beside the page's own program, as those who build on that can; `options` are written

@@ -62,7 +62,15 @@ impl Shoal {
         Self::start_with(config, program(None), "shoal send", &to_send(server.url(), paths, flags))
     }
 
-    /// Receives what is shared in the room of an invite, into a directory.
+    /// Makes a code for an invite link.
+    pub fn code(link: &str) -> Self {
+        let mut command = program(None);
+        command.args(["code", link, "--json"]);
+        let process = Process::start("shoal code", &mut command);
+        Self { process, read: 0, link: String::new(), _config: None }
+    }
+
+    /// Receives what is shared in the room of an invite, be it a link or a code, into a directory.
     pub fn receive(link: &str, directory: &Path, flags: &[&str]) -> Self {
         Self::receive_at(None, link, directory, flags)
     }
@@ -128,7 +136,7 @@ impl Shoal {
         self.process.pid()
     }
 
-    /// The link that `send` prints.
+    /// The link that `send` prints, and `receive` where it was given a code.
     pub async fn invite_link(&mut self) -> String {
         let event = self.event("invite").await;
         event["link"].as_str().expect("an invite event has a link").clone_into(&mut self.link);

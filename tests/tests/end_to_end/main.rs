@@ -5,6 +5,7 @@
 mod asleep;
 mod certificates;
 mod choice;
+mod codes;
 mod command;
 mod early;
 mod folders;
