@@ -8,6 +8,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use protocol::event::{Event, Recalled};
+use protocol::identity::PublicKey;
+use protocol::invite::Invite;
 use protocol::io::{
     ConnectionEvent, ConnectionId, ConnectionRequest, LostCause, SignalingEvent, SignalingRequest,
     StorageResponse,
@@ -15,7 +17,7 @@ use protocol::io::{
 use protocol::manifest::{HashBatch, Manifest, ManifestError, ShareId, SignedManifest};
 use protocol::piece::FileHash;
 use protocol::policy::Policy;
-use protocol::swarm::{NoSuchShare, Swarm};
+use protocol::swarm::{NoSuchShare, NotCreator, Swarm};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until, timeout};
@@ -48,6 +50,8 @@ pub(crate) enum Command {
     Recall(SignedManifest, Recalled, oneshot::Sender<Result<ShareId, ManifestError>>),
     AboutShare(AboutShare, oneshot::Sender<Result<(), NoSuchShare>>),
     SetPolicy(Policy),
+    SetLocked(bool, oneshot::Sender<Result<(), NotCreator>>),
+    StartAnew(Invite, Vec<PublicKey>, oneshot::Sender<Result<(), NotCreator>>),
     RetryServer,
     FileHashes(ShareId, oneshot::Sender<Vec<Option<FileHash>>>),
 }
@@ -248,6 +252,12 @@ impl Driver {
                 let _ = reply.send(order(&mut self.swarm, now));
             }
             Command::SetPolicy(policy) => self.swarm.set_policy(now, policy),
+            Command::SetLocked(locked, reply) => {
+                let _ = reply.send(self.swarm.set_locked(now, locked));
+            }
+            Command::StartAnew(invite, without, reply) => {
+                let _ = reply.send(self.swarm.start_anew(now, &invite, &without));
+            }
             Command::RetryServer => self.swarm.retry_server(now),
             Command::FileHashes(share, reply) => {
                 let manifest = self.swarm.share_view(share).map(|view| view.manifest);
@@ -346,6 +356,8 @@ impl Driver {
             peers: self.swarm.peers().collect(),
             copies: shares.iter().filter_map(|s| Some((s.id, self.swarm.copies(s.id)?))).collect(),
             shares,
+            locked: self.swarm.is_locked(),
+            shut_out: self.swarm.is_shut_out(),
         };
         self.outside.snapshots.send_replace(Arc::new(snapshot));
         self.snapshot_due = None;

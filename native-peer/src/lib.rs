@@ -34,10 +34,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use protocol::code::spoken;
 pub use protocol::event::{
     CloseReason, Copies, Event, Failure, Halt, Halted, PeerLink, PeerView, Proof, Recalled,
     ServerView, ShareState, ShareView, Source, Wait, Waiting, Withheld,
 };
+use protocol::identity::comparison;
 pub use protocol::identity::{DeviceKey, PublicKey};
 pub use protocol::invite::{Invite, InviteLink};
 pub use protocol::io::{Kept, LostCause, PathKind, StorageError, Transmit};
@@ -47,6 +49,7 @@ pub use protocol::policy::{
     Accept, PathPolicy, PeerPolicy, Policy, Priority, Selection, Services, Standing,
 };
 pub use protocol::signaling::{ErrorCode, PeerId};
+pub use protocol::swarm::NotCreator;
 use protocol::swarm::{Config, NoSuchShare, Swarm};
 use protocol::time::Instant;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -127,6 +130,10 @@ pub struct Snapshot {
     pub shares: Vec<ShareView>,
     /// How many copies of each of them the room holds.
     pub copies: BTreeMap<ShareId, Copies>,
+    /// Whether the room is locked: nobody new is let in.
+    pub locked: bool,
+    /// Whether it is locked and we are not let in.
+    pub shut_out: bool,
 }
 
 impl Default for Snapshot {
@@ -138,6 +145,8 @@ impl Default for Snapshot {
             peers: Vec::new(),
             shares: Vec::new(),
             copies: BTreeMap::new(),
+            locked: false,
+            shut_out: false,
         }
     }
 }
@@ -170,6 +179,20 @@ pub enum CommandError {
     /// There is no such share.
     #[error(transparent)]
     NoSuchShare(#[from] NoSuchShare),
+    /// The peer has ended.
+    #[error(transparent)]
+    Ended(#[from] Ended),
+}
+
+/// Why a command for the creator of a room failed.
+#[derive(Debug, thiserror::Error)]
+pub enum CreatorError {
+    /// The creator is somebody else.
+    #[error(transparent)]
+    NotCreator(#[from] NotCreator),
+    /// There are no random bytes for a new room.
+    #[error("the system gives no random bytes: {0}")]
+    Random(#[from] getrandom::Error),
     /// The peer has ended.
     #[error(transparent)]
     Ended(#[from] Ended),
@@ -256,6 +279,12 @@ impl Peer {
     /// Our own key.
     pub fn key(&self) -> PublicKey {
         self.key
+    }
+
+    /// Words that two people compare, by telephone say, to be sure of each other: who sees the same ones as
+    /// the other side holds its true key. `None` as long as it has shown none.
+    pub fn words_to_compare(&self, other: &PeerView) -> Option<String> {
+        Some(spoken(&comparison(&self.key, &other.key?)))
     }
 
     /// How things stand, as of a fifth of a second ago or less.
@@ -355,6 +384,20 @@ impl Peer {
     /// The hashes of a share's files, in manifest order, as far as they are known.
     pub async fn file_hashes(&self, share: ShareId) -> Result<Vec<Option<FileHash>>, Ended> {
         self.ask(|reply| Command::FileHashes(share, reply)).await
+    }
+
+    /// Locks the room, so that only those are let in who have been here, or opens it again.
+    pub async fn set_locked(&self, locked: bool) -> Result<(), CreatorError> {
+        Ok(self.ask(|reply| Command::SetLocked(locked, reply)).await??)
+    }
+
+    /// Makes the room that is to take the place of this one, and tells everybody connected but those with
+    /// these keys of it. This peer is to leave, and to enter the new room with the invite.
+    pub async fn start_anew(&self, without: Vec<PublicKey>) -> Result<Invite, CreatorError> {
+        let invite = Invite::new(random()?, &self.key);
+        let told = invite.clone();
+        self.ask(|reply| Command::StartAnew(told, without, reply)).await??;
+        Ok(invite)
     }
 
     /// Says goodbye, and returns when everything is written and every connection closed.

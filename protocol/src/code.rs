@@ -159,6 +159,14 @@ pub fn complete(text: &str, limit: usize) -> Vec<String> {
     beginning_with(&typed).take(limit).map(|(_, word)| format!("{head}{word}")).collect()
 }
 
+/// Numbers below 2 048 as words of the list, with spaces between: as they are read to somebody.
+///
+/// # Panics
+/// If a number is larger.
+pub fn spoken(numbers: &[u16]) -> String {
+    numbers.iter().map(|&number| Word(number).text()).collect::<Vec<_>>().join(" ")
+}
+
 fn find(typed: &str) -> Result<Word, CodeError> {
     if !typed.chars().all(char::is_alphabetic) {
         return Err(CodeError::NotACode);

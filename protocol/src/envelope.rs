@@ -40,6 +40,8 @@ pub enum Signal {
     Candidate(Option<Candidate>),
     /// The answer to an offer by a peer that has as many connections as it wants.
     Busy,
+    /// The answer to an offer from a key that the creator of the room does not let in.
+    Locked,
 }
 
 /// From whom, to whom, where: what the server knows of an envelope, and what the seal is bound to.
@@ -166,6 +168,7 @@ const END_OF_CANDIDATES: u8 = 3;
 const LANE_OFFER: u8 = 6;
 const NEEDY_OFFER: u8 = 4;
 const BUSY: u8 = 5;
+const LOCKED: u8 = 7;
 
 pub(crate) fn encode(signal: &Signal) -> Vec<u8> {
     let mut w = Writer::new();
@@ -175,6 +178,7 @@ pub(crate) fn encode(signal: &Signal) -> Vec<u8> {
         Signal::LaneOffer(sdp) => w.u8(LANE_OFFER).bytes(sdp.as_bytes()),
         Signal::NeedyOffer(sdp) => w.u8(NEEDY_OFFER).bytes(sdp.as_bytes()),
         Signal::Busy => w.u8(BUSY),
+        Signal::Locked => w.u8(LOCKED),
         Signal::Candidate(None) => w.u8(END_OF_CANDIDATES),
         Signal::Candidate(Some(candidate)) => {
             let flags = u8::from(candidate.sdp_mid.is_some())
@@ -206,6 +210,7 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Signal, DecodeError> {
         LANE_OFFER => Signal::LaneOffer(text(&mut r)?),
         NEEDY_OFFER => Signal::NeedyOffer(text(&mut r)?),
         BUSY => Signal::Busy,
+        LOCKED => Signal::Locked,
         END_OF_CANDIDATES => Signal::Candidate(None),
         CANDIDATE => {
             let flags = r.u8()?;
@@ -259,6 +264,7 @@ mod tests {
             Signal::LaneOffer("v=0\r\n".into()),
             Signal::NeedyOffer("v=0\r\n".into()),
             Signal::Busy,
+            Signal::Locked,
         ] {
             let opened = open(&key, ROUTE, &sealed(&signal)).unwrap();
             assert_eq!(opened, Opened { sender: device.public(), epoch: 6, sequence: 7, signal });

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::identity::PublicKey;
+use crate::invite::Invite;
 use crate::io::{LostCause, Path, StorageError};
 use crate::manifest::{Manifest, ShareId};
 use crate::piece::{FileIndex, PieceIndex};
@@ -84,6 +85,16 @@ pub enum Event {
         /// Who.
         peer: PeerId,
     },
+    /// The creator locked the room, or opened it again.
+    Locked {
+        /// Whether it is locked now.
+        locked: bool,
+    },
+    /// The creator started the room anew, with us: it is to be left for the new one.
+    StartedAnew {
+        /// What lets us into the new room.
+        invite: Invite,
+    },
     /// A peer was proven to lie. Its key is shut out of this room; what it sent is not kept.
     Banned {
         /// Who.
@@ -155,6 +166,8 @@ pub enum CloseReason {
     PathNotAllowed = 10,
     /// We avoid it. It is told no more than that we left.
     Avoided = 11,
+    /// The room is locked, and its creator does not let it, or us, in.
+    Locked = 12,
     /// It made room for a peer that has too few connections; there are others to connect to.
     MakingRoom = 9,
 }
@@ -179,6 +192,7 @@ impl CloseReason {
             Self::TooManyConnections,
             Self::PathNotAllowed,
             Self::MakingRoom,
+            Self::Locked,
         ]
         .into_iter()
         .find(|&reason| reason as u8 == value)

@@ -10,6 +10,8 @@ use std::fmt;
 use data_encoding::HEXLOWER;
 use ed25519_dalek::{Signer, SigningKey, VerifyingKey};
 
+const COMPARE: &str = "shoal v1 what two people compare";
+
 /// A private device key. `Debug` shows the public half only.
 #[derive(Clone)]
 pub struct DeviceKey(SigningKey);
@@ -72,6 +74,14 @@ impl PublicKey {
     }
 }
 
+/// Six numbers below 2 048, to be said as words: two people who see the same ones hold each other's true
+/// keys. The same from both sides; 66 bits, so that nobody can make keys to fit.
+pub fn comparison(one: &PublicKey, other: &PublicKey) -> [u16; 6] {
+    let (first, second) = (one.min(other), one.max(other));
+    let derived = blake3::derive_key(COMPARE, &[first.0, second.0].concat());
+    std::array::from_fn(|i| u16::from_le_bytes([derived[2 * i], derived[2 * i + 1]]) % 2048)
+}
+
 impl fmt::Display for PublicKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&HEXLOWER.encode(&self.0))
@@ -126,6 +136,16 @@ mod tests {
         ] {
             assert_eq!(public.verify(context, message, &signature), Err(BadSignature));
         }
+    }
+
+    #[test]
+    fn what_is_compared_is_the_same_from_both_sides_and_differs_with_either_key() {
+        let key = |n| DeviceKey::from_bytes([n; 32]).public();
+        let words = comparison(&key(1), &key(2));
+        assert_eq!(words, comparison(&key(2), &key(1)));
+        assert_ne!(words, comparison(&key(1), &key(3)));
+        assert_ne!(words, comparison(&key(3), &key(2)));
+        assert!(words.iter().all(|&word| word < 2048));
     }
 
     #[test]

@@ -13,7 +13,8 @@ use crate::identity::PublicKey;
 use crate::signaling::RoomId;
 
 const VERSION: u8 = 1;
-const BYTES: usize = 1 + 32 + 16;
+/// What an invite takes, in bytes.
+pub const INVITE_BYTES: usize = 1 + 32 + 16;
 
 const ROOM_ID: &str = "shoal v1 room id";
 const SIGNALING_KEY: &str = "shoal v1 signaling key";
@@ -77,6 +78,28 @@ impl Invite {
         commitment(key) == self.creator
     }
 
+    /// The 49 bytes that a link holds.
+    pub fn to_bytes(&self) -> [u8; INVITE_BYTES] {
+        let mut bytes = [VERSION; INVITE_BYTES];
+        bytes[1..33].copy_from_slice(&self.secret);
+        bytes[33..].copy_from_slice(&self.creator);
+        bytes
+    }
+
+    /// Reads what [`Invite::to_bytes`] gives.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, InviteError> {
+        match bytes.first() {
+            Some(&VERSION) => {}
+            Some(&newer) if newer > VERSION => return Err(InviteError::Version(newer)),
+            _ => return Err(InviteError::Damaged),
+        }
+        let bytes: &[u8; INVITE_BYTES] = bytes.try_into().map_err(|_| InviteError::Damaged)?;
+        Ok(Self {
+            secret: std::array::from_fn(|i| bytes[1 + i]),
+            creator: std::array::from_fn(|i| bytes[33 + i]),
+        })
+    }
+
     /// The invite as a link to the page at `server`, an address such as `https://host` or
     /// `http://localhost:8080/`.
     pub fn to_link(&self, server: &str) -> String {
@@ -86,10 +109,7 @@ impl Invite {
 
 impl fmt::Display for Invite {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut bytes = [VERSION; BYTES];
-        bytes[1..33].copy_from_slice(&self.secret);
-        bytes[33..].copy_from_slice(&self.creator);
-        f.write_str(&BASE64URL_NOPAD.encode(&bytes))
+        f.write_str(&BASE64URL_NOPAD.encode(&self.to_bytes()))
     }
 }
 
@@ -100,16 +120,7 @@ impl FromStr for Invite {
     fn from_str(text: &str) -> Result<Self, InviteError> {
         let bytes =
             BASE64URL_NOPAD.decode(text.trim().as_bytes()).map_err(|_| InviteError::Damaged)?;
-        match bytes.first() {
-            Some(&VERSION) => {}
-            Some(&newer) if newer > VERSION => return Err(InviteError::Version(newer)),
-            _ => return Err(InviteError::Damaged),
-        }
-        let bytes: [u8; BYTES] = bytes.try_into().map_err(|_| InviteError::Damaged)?;
-        Ok(Self {
-            secret: std::array::from_fn(|i| bytes[1 + i]),
-            creator: std::array::from_fn(|i| bytes[33 + i]),
-        })
+        Self::from_bytes(&bytes)
     }
 }
 

@@ -34,7 +34,8 @@
 //!    connection.
 //!
 //! Beside it: *Capacity* tells how much a peer can still store, *Halt* that it is stuck with a share, and
-//! *Relay* passes a sealed signal on where the server cannot.
+//! *Relay* passes a sealed signal on where the server cannot. The creator's signed [`roster`] locks a room,
+//! and *Anew* tells its members of the room that takes its place.
 //!
 //! # The poll loop
 //! An adapter owns one [`swarm::Swarm`] and runs one loop: wait for one thing; hand it to a
@@ -64,6 +65,7 @@ pub mod rate;
 pub mod receipt;
 pub mod rendezvous;
 mod rng;
+pub mod roster;
 mod scheduler;
 pub mod signaling;
 #[cfg(any(test, feature = "simulation"))]

@@ -12,9 +12,11 @@ use crate::bitfield::Bitfield;
 use crate::codec::{DecodeError, Reader, Writer};
 use crate::event::Halt;
 use crate::identity::Signature;
+use crate::invite::{INVITE_BYTES, Invite};
 use crate::manifest::{HashBatch, MAX_MANIFEST_BYTES, ShareId};
 use crate::piece::{Geometry, MAX_PIECES, PieceIndex};
 use crate::receipt::Receipt;
+use crate::roster::Roster;
 use crate::signaling::{Envelope, PeerId};
 
 /// Version of the messages in this module; peers of different versions part with a clear reason.
@@ -194,6 +196,13 @@ pub enum PeerMessage {
         /// What only the addressee can open.
         envelope: Envelope,
     },
+    /// Whom the creator of the room lets in.
+    Roster(Roster),
+    /// The creator starts the room anew, with those whom it tells.
+    Anew {
+        /// What lets us into the new room.
+        invite: Invite,
+    },
     /// The sender closes the connection.
     Goodbye {
         /// Why: the number of a [`crate::event::CloseReason`].
@@ -253,6 +262,8 @@ const MEMBERS: u8 = 16;
 const CAPACITY: u8 = 17;
 const HALT: u8 = 18;
 const RELAY: u8 = 19;
+const ROSTER: u8 = 20;
+const ANEW: u8 = 21;
 
 impl Run {
     /// The pieces.
@@ -399,6 +410,13 @@ impl PeerMessage {
             Self::Relay { from, to, envelope } => {
                 w.u8(RELAY).u64(from.0).u64(to.0).bytes(envelope.as_bytes());
             }
+            Self::Roster(roster) => {
+                w.u8(ROSTER);
+                roster.write(&mut w);
+            }
+            Self::Anew { invite } => {
+                w.u8(ANEW).bytes(&invite.to_bytes());
+            }
             Self::Goodbye { reason } => {
                 w.u8(GOODBYE).u8(*reason);
             }
@@ -497,6 +515,11 @@ impl PeerMessage {
                 let envelope = envelope.map_err(|_| DecodeError::OutOfRange("envelope"))?;
                 Self::Relay { from, to, envelope }
             }
+            ROSTER => Self::Roster(Roster::read(&mut r)?),
+            ANEW => {
+                let invite = Invite::from_bytes(&r.array::<INVITE_BYTES>()?);
+                Self::Anew { invite: invite.map_err(|_| DecodeError::OutOfRange("invite"))? }
+            }
             GOODBYE => Self::Goodbye { reason: r.u8()? },
             value => return Err(DecodeError::Unknown { what: "message", value }),
         };
@@ -577,8 +600,9 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::identity::PublicKey;
+    use crate::identity::{DeviceKey, PublicKey};
     use crate::piece::PieceHash;
+    use crate::signaling::RoomId;
 
     fn messages() -> impl Strategy<Value = PeerMessage> {
         let share = any::<[u8; 32]>().prop_map(ShareId);
@@ -654,6 +678,16 @@ mod tests {
                 }
             ),
             any::<u64>().prop_map(|id| PeerMessage::Moved { peer: PeerId(id) }),
+            (any::<[u8; 32]>(), any::<u64>(), proptest::collection::vec(any::<[u8; 32]>(), 0..9))
+                .prop_map(|(secret, made_ms, keys)| {
+                    let only =
+                        (made_ms % 2 == 0).then(|| keys.into_iter().map(PublicKey).collect());
+                    let key = DeviceKey::from_bytes(secret);
+                    PeerMessage::Roster(Roster::sign(RoomId([0; 16]), made_ms, only, &key))
+                }),
+            (any::<[u8; 32]>(), any::<[u8; 32]>()).prop_map(|(secret, creator)| {
+                PeerMessage::Anew { invite: Invite::new(secret, &PublicKey(creator)) }
+            }),
             any::<u8>().prop_map(|reason| PeerMessage::Goodbye { reason }),
         ]
     }

@@ -202,7 +202,7 @@ impl Negotiation {
             Signal::NeedyOffer(sdp) => {
                 self.handle_signal(Signal::Description(Description::Offer(sdp)))
             }
-            Signal::Busy => Vec::new(),
+            Signal::Busy | Signal::Locked => Vec::new(),
         }
     }
 

@@ -83,6 +83,21 @@ impl Shoal {
         Self::start(program(side), "shoal receive", &arguments)
     }
 
+    /// The same with a configuration of its own.
+    pub fn receive_from(config: &Path, link: &str, directory: &Path, flags: &[&str]) -> Self {
+        let into: [&OsStr; 4] =
+            ["receive".as_ref(), link.as_ref(), "-o".as_ref(), directory.as_os_str()];
+        let arguments = into.into_iter().chain(flags.iter().map(OsStr::new)).collect::<Vec<_>>();
+        Self::start_with(config, program(None), "shoal receive", &arguments)
+    }
+
+    /// Shows or changes the list of people of a configuration.
+    pub fn people(config: &Path, arguments: &[&str]) -> Self {
+        let arguments: Vec<&OsStr> =
+            ["people"].iter().chain(arguments).map(|it| OsStr::new(*it)).collect();
+        Self::start_with(config, program(None), "shoal people", &arguments)
+    }
+
     /// Receives into a disk of its own, mounted at a directory that only this process sees (see
     /// [`Shoal::disk`]): so many MiB in memory, as many of them taken by a file called `filler`.
     pub fn receive_on_small_disk(

@@ -91,6 +91,18 @@ pub enum Standing {
     Avoided,
 }
 
+/// Somebody whom the user of this browser trusts or avoids, in all rooms.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Person {
+    /// Their public key.
+    pub public_key: String,
+    /// How we stand to them.
+    pub standing: Standing,
+    /// The name by which the user knows them.
+    pub name: String,
+}
+
 /// Which paths may be used.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -219,44 +231,16 @@ pub struct State {
     pub storage: Storage,
     /// Bytes that can still be stored, if the browser says anything that means something.
     pub available: Option<u64>,
-    /// The code to be spoken that was made last, until it is taken back; see `offerCode`.
-    pub code: Option<CodeInfo>,
-}
-
-/// A code to be spoken, good for one guest.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct CodeInfo {
-    /// How it stands.
-    pub state: CodeState,
-    /// The code, such as `4-brave-otter-lamp`, once the server has given its number.
-    pub code: Option<String>,
-    /// In how many milliseconds it expires, while it can be used.
-    pub left_ms: Option<f64>,
-    /// What became of it, at its end: a sentence.
-    pub message: Option<String>,
-    /// How many codes were burnt since the room was entered, this one included.
-    pub burnt: u32,
-}
-
-/// How a code stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub enum CodeState {
-    /// The server was asked for its number.
-    Asking,
-    /// It can be used, once.
-    Offered,
-    /// Somebody is entering it.
-    Tried,
-    /// Somebody knew it, and has the invite.
-    Taken,
-    /// Somebody entered its number and did not know the words: it is of no use any more.
-    Burnt,
-    /// Nobody used it in time.
-    Expired,
-    /// The server was lost, refused, or has no codes.
-    Failed,
+    /// Our own public key.
+    pub public_key: String,
+    /// Whether we made the room's invite: then we can lock it and start it anew.
+    pub is_creator: bool,
+    /// Whether the room is locked: nobody new is let in.
+    pub locked: bool,
+    /// Whether it is locked and we are not let in.
+    pub shut_out: bool,
+    /// Whom the user trusts and avoids; see `setStanding`.
+    pub people: Vec<Person>,
 }
 
 /// The connection to the server.
@@ -297,6 +281,14 @@ pub struct PeerInfo {
     pub key: Option<String>,
     /// All of its key: what a policy names it by.
     pub public_key: Option<String>,
+    /// How we stand to it.
+    pub standing: Standing,
+    /// The name by which the user knows it, if it is trusted or avoided.
+    pub known_as: Option<String>,
+    /// Whether it calls itself like somebody who is trusted, and has another key.
+    pub is_namesake: bool,
+    /// Words to compare with what is shown on the other side: the same ones prove both keys.
+    pub words: Option<String>,
     /// Whether it is connected and confirmed, be it that the connection is being revived.
     pub connected: bool,
     /// How the connection to it stands.
@@ -564,6 +556,8 @@ pub struct PeerEvent {
     pub name: Option<String>,
     /// The cause, where there is one: a sentence.
     pub message: Option<String>,
+    /// The link to the new room, if the room was started anew.
+    pub link: Option<String>,
 }
 
 /// What happened.
@@ -596,10 +590,10 @@ pub enum EventKind {
     Received,
     /// A peer was proven to lie and is shut out of this room; the message says how.
     Banned,
-    /// Somebody is entering our code.
-    CodeTried,
-    /// Our code is of no use any more; see [`State::code`].
-    CodeEnded,
+    /// The creator locked the room, or opened it again; see [`State::locked`].
+    Locked,
+    /// The creator started the room anew; see [`PeerEvent::link`].
+    StartedAnew,
 }
 
 #[wasm_bindgen(typescript_custom_section)]
@@ -620,7 +614,7 @@ export interface Policy {
     lanExempt?: boolean;
     peers?: {
         publicKey: string;
-        standing?: "neutral" | "trusted" | "avoided";
+        standing?: Standing;
         upload?: number;
         download?: number;
     }[];
@@ -650,19 +644,23 @@ export interface State {
     shares: ShareInfo[];
     storage: "disk" | "memory";
     available?: number;
-    code?: {
-        state: "asking" | "offered" | "tried" | "taken" | "burnt" | "expired" | "failed";
-        code?: string;
-        leftMs?: number;
-        message?: string;
-        burnt: number;
-    };
+    publicKey: string;
+    isCreator: boolean;
+    locked: boolean;
+    shutOut: boolean;
+    people: Person[];
 }
+export type Standing = "neutral" | "trusted" | "avoided";
+export interface Person { publicKey: string; standing: Standing; name: string; }
 export interface PeerInfo {
     id: string;
     name: string;
     key?: string;
     publicKey?: string;
+    standing: Standing;
+    knownAs?: string;
+    isNamesake: boolean;
+    words?: string;
     connected: boolean;
     link: "waiting" | "connecting" | "connected" | "reviving";
     isCreator: boolean;
@@ -714,12 +712,13 @@ export interface ShareInfo {
     files: { path: string; size: number; hash?: string; priority?: Priority }[];
 }
 export interface PeerEvent {
-    type: "joined" | "serverLost" | "refused" | "peerConnected" | "peerGone" | "shareAdded"
-        | "shareRemoved" | "waiting" | "completed" | "failed" | "received" | "banned" | "codeTried"
-        | "codeEnded";
+    type: "joined" | "serverLost" | "refused" | "peerConnected" | "peerGone" | "notConfirmed" | "shareAdded"
+        | "shareRemoved" | "waiting" | "completed" | "failed" | "received" | "banned" | "locked"
+        | "startedAnew";
     share?: string;
     peer?: string;
     name?: string;
     message?: string;
+    link?: string;
 }
 "#;

@@ -34,7 +34,7 @@ use web_sys::{
     DedicatedWorkerGlobalScope, File, FileSystemDirectoryHandle, MessageEvent, WorkerGlobalScope,
 };
 
-use crate::api::{self, Access, PeerOptions, SharedFile, State};
+use crate::api::{self, Access, PeerOptions, Person, SharedFile, State};
 use crate::channel::{ChannelEvent, DataChannel};
 use crate::codes;
 use crate::lane::{Lane, Told};
@@ -45,7 +45,7 @@ use crate::signaling::{self, Signaling};
 use crate::source::{Reader, Source};
 use crate::storage::{Finished, Storage};
 use crate::wire::{self, Command, ConnectionReport, ToWindow, ToWorker};
-use crate::{clock, handles, policy, profile, save, view};
+use crate::{clock, handles, people, policy, profile, save, view};
 
 /// What a browser's socket holds. Chromium asks for 128 KiB whatever the system would give; page scripts
 /// cannot see or change it.
@@ -107,11 +107,8 @@ enum Input {
         result: Result<(), String>,
     },
     Available(Option<u64>),
-    /// Of the code with this number, counted from the first one made here.
-    Code {
-        number: u32,
-        event: OfferEvent,
-    },
+    /// Whom the user trusts and avoids.
+    People(Vec<Person>),
     /// The files of a share of ours cannot be read any more.
     Lost {
         share: ShareId,
@@ -140,6 +137,11 @@ struct Driver {
     server: String,
     name: String,
     invite_link: String,
+    /// The profile's folder, where there is one.
+    root: Option<FileSystemDirectoryHandle>,
+    /// The policy as the embedder said it, and whom the user trusts and avoids.
+    said: api::Policy,
+    people: Vec<Person>,
     signaling: Option<Signaling>,
     /// Whether the server was not reached the last time, or is not yet.
     signaling_failed: bool,
@@ -235,6 +237,10 @@ impl Driver {
         };
         let root = profile::root().await;
         let key = profile::device_key(root.as_ref()).await;
+        let people = match &root {
+            Some(root) => people::load(root).await,
+            None => Vec::new(),
+        };
         let InviteLink { server, invite } = match link {
             Some(link) => link,
             None => {
@@ -281,7 +287,7 @@ impl Driver {
             name: name.clone(),
             unix_ms: clock::unix_ms(),
             seed: profile::random(),
-            policy: policy::policy(options.policy)?,
+            policy: policy::policy(&options.policy, &people)?,
         };
         let mut swarm = Swarm::new(clock::now(), config);
         swarm.join(clock::now());
@@ -296,6 +302,9 @@ impl Driver {
             server,
             name,
             invite_link: invite_link.clone(),
+            root: root.clone(),
+            said: options.policy,
+            people,
             signaling: None,
             signaling_failed: false,
             lanes: BTreeMap::new(),
@@ -387,6 +396,7 @@ impl Driver {
                         peer: None,
                         name: None,
                         message: Some(message.clone()),
+                        link: None,
                     }));
                 } else {
                     self.note_saved(now, share);
@@ -396,7 +406,10 @@ impl Driver {
                 self.available = available;
                 self.swarm.set_capacity(now, available);
             }
-            Input::Code { number, event } => self.note_code(number, event),
+            Input::People(people) => {
+                self.people = people;
+                self.apply_policy(now);
+            }
             Input::Lost { share } => {
                 if self.sources.remove(&share).is_some() && self.swarm.detach(now, share).is_ok() {
                     self.detached.insert(share, Access::ChooseAgain);
@@ -508,8 +521,17 @@ impl Driver {
                 Ok(DONE)
             }
             Command::SetPolicy(said) => {
-                self.swarm.set_policy(now, policy::policy(*said)?);
+                policy::policy(&said, &[])?;
+                self.said = *said;
+                self.apply_policy(now);
                 Ok(DONE)
+            }
+            Command::SetStanding(person) => self.set_standing(now, person).map(|()| DONE),
+            Command::SetLocked { locked } => {
+                self.swarm.set_locked(now, locked).map(|()| DONE).map_err(|e| e.to_string())
+            }
+            Command::StartAnew { without } => {
+                self.start_anew(now, &without).map(|it| Some(it.into()))
             }
             Command::Leave => {
                 self.swarm.leave(now);
@@ -522,31 +544,32 @@ impl Driver {
         }
     }
 
-    fn offer_code(&mut self) {
-        self.codes_made += 1;
-        let (worker, number) = (self.worker.clone(), self.codes_made);
-        let report = move |event| worker.handle(Input::Code { number, event });
-        self.code = Some(codes::Offer::start(&self.server, self.invite.clone(), report));
+    /// Puts in force what the embedder and the user's list of people say.
+    fn apply_policy(&mut self, now: Instant) {
+        // What was said was checked when it was said.
+        if let Ok(policy) = policy::policy(&self.said, &self.people) {
+            self.swarm.set_policy(now, policy);
+        }
     }
 
-    fn note_code(&mut self, number: u32, event: OfferEvent) {
-        let Some(code) = self.code.as_mut().filter(|_| number == self.codes_made) else { return };
-        let (kind, message) = match &event {
-            OfferEvent::Offered { .. } => (None, None),
-            OfferEvent::Tried => (Some(api::EventKind::CodeTried), None),
-            OfferEvent::Ended(end) => (Some(api::EventKind::CodeEnded), Some(end.to_string())),
-        };
-        code.note(event);
-        self.codes_burnt += u32::from(code.is_burnt());
-        if let Some(kind) = kind {
-            post(&ToWindow::Event(api::PeerEvent {
-                kind,
-                share: None,
-                peer: None,
-                name: None,
-                message,
-            }));
+    fn set_standing(&mut self, now: Instant, person: Person) -> Result<(), String> {
+        policy::key(&person.public_key)?;
+        people::put(&mut self.people, person.clone());
+        self.apply_policy(now);
+        if let Some(root) = self.root.clone() {
+            let worker = self.worker.clone();
+            spawn_local(async move {
+                worker.handle(Input::People(people::note(&root, person).await));
+            });
         }
+        Ok(())
+    }
+
+    fn start_anew(&mut self, now: Instant, without: &[String]) -> Result<String, String> {
+        let without: Result<Vec<_>, _> = without.iter().map(|key| policy::key(key)).collect();
+        let invite = Invite::new(profile::random(), &self.key.public());
+        self.swarm.start_anew(now, &invite, &without?).map_err(|error| error.to_string())?;
+        Ok(invite.to_link(&self.server))
     }
 
     fn share(&mut self, now: Instant, files: Vec<SharedFile>) -> Result<String, String> {
@@ -815,7 +838,7 @@ impl Driver {
             while let Some(event) = self.swarm.poll_event() {
                 idle = false;
                 self.note_event(&event);
-                post(&ToWindow::Event(view::event(&event)));
+                post(&ToWindow::Event(view::event(&event, &self.server)));
             }
             if idle {
                 break;
@@ -954,6 +977,7 @@ impl Driver {
     }
 
     fn state(&mut self, now: Instant) -> State {
+        let own = self.swarm.public_key();
         let mut shares = Vec::new();
         for view in self.swarm.shares() {
             let id = view.id;
@@ -979,11 +1003,15 @@ impl Driver {
             peer_id: self.swarm.peer_id().map(|id| id.to_string()),
             name: self.name.clone(),
             invite_link: self.invite_link.clone(),
-            peers: self.swarm.peers().map(view::peer).collect(),
+            peers: self.swarm.peers().map(|it| view::peer(it, &own, &self.people)).collect(),
             shares,
             storage: if self.store.is_some() { api::Storage::Disk } else { api::Storage::Memory },
             available: self.available,
-            code: self.code.as_ref().map(|code| code.info(now, self.codes_burnt)),
+            public_key: own.to_string(),
+            is_creator: self.swarm.is_creator(),
+            locked: self.swarm.is_locked(),
+            shut_out: self.swarm.is_shut_out(),
+            people: self.people.clone(),
         }
     }
 

@@ -45,6 +45,7 @@ mod lock;
 mod log;
 mod opfs;
 mod payload;
+mod people;
 mod policy;
 mod profile;
 mod reattach;

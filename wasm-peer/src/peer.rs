@@ -15,7 +15,9 @@ use web_sys::{
     PageTransitionEvent, Storage, Url, Window, Worker, WorkerOptions, WorkerType,
 };
 
-use crate::api::{DEFAULT_WORKER_URL, EventKind, PeerEvent, PeerOptions, Policy, SharedFile};
+use crate::api::{
+    DEFAULT_WORKER_URL, EventKind, PeerEvent, PeerOptions, Person, Policy, SharedFile,
+};
 use crate::connection::Broker;
 use crate::wire::{self, Command, ToWindow, ToWorker};
 use crate::{error, handles};
@@ -170,6 +172,42 @@ impl Peer {
     ) -> Result<(), JsValue> {
         let files: Vec<SharedFile> = parse(files)?;
         self.0.call(Command::ReattachFiles { share, files }).await.map(drop)
+    }
+
+    /// Trusts or avoids somebody from now on, in all rooms of this browser; `"neutral"` forgets them. `name`
+    /// is what the user calls them.
+    ///
+    /// # Errors
+    /// An `Error` if it is no public key.
+    #[wasm_bindgen(js_name = setStanding)]
+    pub async fn set_standing(
+        &self,
+        public_key: String,
+        #[wasm_bindgen(unchecked_param_type = "Standing")] standing: JsValue,
+        name: String,
+    ) -> Result<(), JsValue> {
+        let standing = parse(standing)?;
+        self.0.call(Command::SetStanding(Person { public_key, standing, name })).await.map(drop)
+    }
+
+    /// Locks the room, so that only those are let in who have been here, or opens it again.
+    ///
+    /// # Errors
+    /// An `Error` if somebody else made the room.
+    #[wasm_bindgen(js_name = setLocked)]
+    pub async fn set_locked(&self, locked: bool) -> Result<(), JsValue> {
+        self.0.call(Command::SetLocked { locked }).await.map(drop)
+    }
+
+    /// Makes a room that is to take the place of this one, tells everybody connected of it but those with
+    /// these public keys, and resolves with its link. To go on there, leave this one and enter it.
+    ///
+    /// # Errors
+    /// An `Error` if somebody else made the room.
+    #[wasm_bindgen(js_name = startAnew)]
+    pub async fn start_anew(&self, without: Vec<String>) -> Result<String, JsValue> {
+        let link = self.0.call(Command::StartAnew { without }).await?;
+        Ok(link.as_string().unwrap_or_default())
     }
 
     /// Tries to reach the server now, if it is lost.
@@ -458,6 +496,7 @@ impl Inner {
                 peer: None,
                 name: None,
                 message: Some(sentence),
+                link: None,
             });
         }
     }

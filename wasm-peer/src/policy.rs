@@ -1,5 +1,6 @@
 //! How what embedders say of policies and choices ([`crate::api`]) looks to the core.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use protocol::identity::PublicKey;
@@ -8,12 +9,22 @@ use protocol::policy as core;
 
 use crate::api;
 
-/// An embedder's policy; a sentence if a key in it is none.
-pub(crate) fn policy(said: api::Policy) -> Result<core::Policy, String> {
+/// An embedder's policy, and how the user stands to people where that says nothing; a sentence if a key in
+/// it is none.
+pub(crate) fn policy(said: &api::Policy, people: &[api::Person]) -> Result<core::Policy, String> {
     let usual = core::Policy::default();
     let is_on = |service| !said.off.contains(&service);
     let seconds = said.stop_after_seconds.filter(|seconds| (0.0..1e12).contains(seconds));
-    let peers: Result<_, String> = said.peers.iter().map(peer).collect();
+    let peers: Result<BTreeMap<_, _>, String> = said.peers.iter().map(peer).collect();
+    let mut peers = peers?;
+    for person in people {
+        // The list was made by us; what is not legible any more counts for nothing.
+        let Ok(key) = key(&person.public_key) else { continue };
+        let policy: &mut core::PeerPolicy = peers.entry(key).or_default();
+        if policy.standing == core::Standing::Neutral {
+            policy.standing = standing(person.standing);
+        }
+    }
     Ok(core::Policy {
         connections: said.connections.map_or(usual.connections, |it| it as usize),
         upload_slots: said.upload_slots.map_or(usual.upload_slots, |it| it as usize),
@@ -22,7 +33,7 @@ pub(crate) fn policy(said: api::Policy) -> Result<core::Policy, String> {
         upload_per_peer: said.upload_per_peer,
         download_per_peer: said.download_per_peer,
         lan_exempt: said.lan_exempt,
-        peers: peers?,
+        peers,
         path: match said.path {
             api::PathPolicy::Any => core::PathPolicy::Any,
             api::PathPolicy::LanOnly => core::PathPolicy::LanOnly,
@@ -49,15 +60,23 @@ pub(crate) fn policy(said: api::Policy) -> Result<core::Policy, String> {
 }
 
 fn peer(said: &api::PeerPolicy) -> Result<(PublicKey, core::PeerPolicy), String> {
-    let key = said.public_key.parse().map_err(|_| {
-        format!("{:?} is not a public key; it has 64 hexadecimal digits", said.public_key)
-    })?;
-    let standing = match said.standing {
+    let standing = standing(said.standing);
+    let policy = core::PeerPolicy { standing, upload: said.upload, download: said.download };
+    Ok((key(&said.public_key)?, policy))
+}
+
+/// A public key as embedders write it; a sentence if it is none.
+pub(crate) fn key(said: &str) -> Result<PublicKey, String> {
+    let wrong = |_| format!("{said:?} is not a public key; it has 64 hexadecimal digits");
+    said.parse().map_err(wrong)
+}
+
+fn standing(said: api::Standing) -> core::Standing {
+    match said {
         api::Standing::Neutral => core::Standing::Neutral,
         api::Standing::Trusted => core::Standing::Trusted,
         api::Standing::Avoided => core::Standing::Avoided,
-    };
-    Ok((key, core::PeerPolicy { standing, upload: said.upload, download: said.download }))
+    }
 }
 
 /// An embedder's choice of files.

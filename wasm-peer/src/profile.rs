@@ -3,6 +3,7 @@
 //!
 //! ```text
 //! shoal/device-key            32 secret bytes
+//! shoal/people                whom the user trusts and avoids (see people.rs)
 //! shoal/<room>.<number>/      a store (see storage.rs), held through a Web Lock of the same name
 //! ```
 //!
@@ -22,6 +23,7 @@ use web_sys::{FileSystemDirectoryHandle, StorageEstimate, StorageManager, Worker
 use crate::left;
 use crate::lock::{Lock, Patience};
 use crate::opfs::{self, SyncFile};
+use crate::people;
 
 /// The folder of everything.
 const ROOT: &str = "shoal";
@@ -103,7 +105,7 @@ pub(crate) async fn take_store(
 /// The names of all stores.
 pub(crate) async fn stores(root: &FileSystemDirectoryHandle) -> Vec<String> {
     let mut names = opfs::names(root).await.unwrap_or_default();
-    names.retain(|name| name != DEVICE_KEY);
+    names.retain(|name| name != DEVICE_KEY && name != people::FILE);
     names
 }
 

@@ -1,10 +1,12 @@
 //! How the core's views and events look to embedders ([`crate::api`]).
 
+use protocol::code::spoken;
 use protocol::event::{
     CloseReason, Copies, Event, Halt as CoreHalt, PeerLink as CoreLink, PeerView, ServerView,
     ShareState as CoreState, ShareView, Wait as CoreWait, Waiting as CoreWaiting,
     Withheld as CoreWithheld,
 };
+use protocol::identity::{PublicKey, comparison};
 use protocol::io::{LostCause, PathKind as CorePath};
 use protocol::manifest::EntryKind;
 use protocol::piece::FileIndex;
@@ -13,17 +15,30 @@ use protocol::time::{Duration, Instant};
 
 use crate::api::{
     Access, EventKind, FileInfo, Halt, Halted, Left, MAX_FILES_TOLD, PathKind, PeerEvent, PeerInfo,
-    PeerLink, Priority, ServerState, ShareInfo, ShareState, SourceInfo, Wait, Waiting, Withheld,
+    PeerLink, Person, Priority, ServerState, ShareInfo, ShareState, SourceInfo, Standing, Wait,
+    Waiting, Withheld,
 };
 
-/// A peer as embedders see it.
-pub(crate) fn peer(view: PeerView) -> PeerInfo {
+/// A peer as embedders see it; `own` is our key, `people` are those whom the user trusts and avoids.
+pub(crate) fn peer(view: PeerView, own: &PublicKey, people: &[Person]) -> PeerInfo {
     let (path, connected) = (view.path, view.is_connected());
+    let public_key = view.key.map(|key| key.to_string());
+    let known = people.iter().find(|person| Some(&person.public_key) == public_key.as_ref());
+    let has_name_of = |person: &Person| {
+        person.standing == Standing::Trusted
+            && Some(&person.public_key) != public_key.as_ref()
+            && !person.name.is_empty()
+            && person.name.to_lowercase() == view.name.to_lowercase()
+    };
     PeerInfo {
         id: view.id.to_string(),
-        name: view.name,
+        name: view.name.clone(),
         key: view.key.map(|key| key.short()),
-        public_key: view.key.map(|key| key.to_string()),
+        standing: known.map(|person| person.standing).unwrap_or_default(),
+        known_as: known.map(|person| person.name.clone()),
+        is_namesake: people.iter().any(has_name_of),
+        words: view.key.map(|key| spoken(&comparison(own, &key))),
+        public_key,
         connected,
         link: match view.link {
             CoreLink::Waiting { .. } => PeerLink::Waiting,
@@ -171,10 +186,16 @@ pub(crate) fn share(
     }
 }
 
-/// An event as embedders see it.
-pub(crate) fn event(event: &Event) -> PeerEvent {
-    let mut told =
-        PeerEvent { kind: kind(event), share: None, peer: None, name: None, message: None };
+/// An event as embedders see it, in a room of this server.
+pub(crate) fn event(event: &Event, server: &str) -> PeerEvent {
+    let mut told = PeerEvent {
+        kind: kind(event),
+        share: None,
+        peer: None,
+        name: None,
+        message: None,
+        link: None,
+    };
     match event {
         Event::Joined { peer } | Event::PeerConnected { peer } => {
             told.peer = Some(peer.to_string());
@@ -196,6 +217,9 @@ pub(crate) fn event(event: &Event) -> PeerEvent {
             told.message = Some(reason.to_string());
         }
         Event::Waiting { share, .. } => told.share = Some(share.to_string()),
+        // The state says which.
+        Event::Locked { .. } => {}
+        Event::StartedAnew { invite } => told.link = Some(invite.to_link(server)),
         Event::Received { share, peer } => {
             told.share = Some(share.to_string());
             told.peer = Some(peer.to_string());
@@ -225,6 +249,8 @@ fn kind(event: &Event) -> EventKind {
         Event::Failed { .. } => EventKind::Failed,
         Event::Received { .. } => EventKind::Received,
         Event::Banned { .. } => EventKind::Banned,
+        Event::Locked { .. } => EventKind::Locked,
+        Event::StartedAnew { .. } => EventKind::StartedAnew,
     }
 }
 
@@ -244,6 +270,7 @@ fn close_reason(reason: CloseReason) -> &'static str {
         CloseReason::PathNotAllowed => "cannot be reached on a path that is allowed",
         CloseReason::Avoided => "is avoided",
         CloseReason::MakingRoom => "made room for somebody else",
+        CloseReason::Locked => "the room is locked; whoever made it can let people in",
     }
 }
 

@@ -9,7 +9,9 @@ use serde_wasm_bindgen::preserve;
 use wasm_bindgen::JsValue;
 use web_sys::{FileSystemDirectoryHandle, RtcDataChannel};
 
-use crate::api::{PathKind, PeerEvent, PeerOptions, Policy, Priority, Selection, SharedFile};
+use crate::api::{
+    PathKind, PeerEvent, PeerOptions, Person, Policy, Priority, Selection, SharedFile,
+};
 
 /// From the window to the worker.
 #[derive(Serialize, Deserialize)]
@@ -122,10 +124,18 @@ pub(crate) enum Command {
         /// The files; it does no harm if there are others among them.
         files: Vec<SharedFile>,
     },
-    /// Make a code to be spoken, in place of the one before → nothing; how it stands is in the state.
-    OfferCode,
-    /// Take the code back → nothing.
-    WithdrawCode,
+    /// Trust or avoid somebody from now on, in all rooms → nothing.
+    SetStanding(Person),
+    /// Lock the room, or open it again → nothing.
+    SetLocked {
+        /// Whether to lock it.
+        locked: bool,
+    },
+    /// Start the room anew → the link to the new one.
+    StartAnew {
+        /// The public keys of those who are not told.
+        without: Vec<String>,
+    },
     /// Put another policy in force → nothing.
     SetPolicy(Box<Policy>),
     /// Say goodbye and let go of everything → nothing.

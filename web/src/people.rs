@@ -1,7 +1,8 @@
-//! Who is in the room, and how each is connected to us.
+//! Who is in the room, how each is connected to us, and what we can do about it: compare words, trust and
+//! avoid, lock the room, start it anew.
 
 use leptos::prelude::*;
-use wasm_peer::api::{PathKind, PeerInfo, PeerLink, ShareState};
+use wasm_peer::api::{PathKind, PeerInfo, PeerLink, ShareState, Standing};
 use web::text::text;
 
 use crate::session::Session;
@@ -46,7 +47,43 @@ pub(crate) fn People() -> impl IntoView {
             <Show when=move || sharing.get()>
                 <p class="hint">{text().keep_open}</p>
             </Show>
+            <RoomLock />
         </section>
+    }
+}
+
+/// Whether anybody new is let in: for the creator a switch, for others a note.
+#[component]
+fn RoomLock() -> impl IntoView {
+    let session = Session::of_page();
+    let look = Memo::new(move |_| {
+        session.state.with(|state| {
+            let state = state.as_ref()?;
+            Some((state.is_creator, state.locked, state.shut_out))
+        })
+    });
+    move || {
+        Some(match look.get()? {
+            (.., true) => view! { <p class="note" role="status">{text().shut_out}</p> }.into_any(),
+            (true, locked, _) => view! {
+                <div class="room-lock">
+                    <button
+                        class="button"
+                        aria-pressed=locked.to_string()
+                        aria-describedby="lock-note"
+                        on:click=move |_| session.set_locked(!locked)
+                    >
+                        {text().lock_room}
+                    </button>
+                    <p id="lock-note" class="hint">
+                        {if locked { text().locked_note } else { text().open_note }}
+                    </p>
+                </div>
+            }
+            .into_any(),
+            (false, true, _) => view! { <p class="hint">{text().locked_note}</p> }.into_any(),
+            (false, false, _) => return None,
+        })
     }
 }
 
@@ -68,6 +105,7 @@ fn Person(id: String) -> impl IntoView {
         // One who just left is shown as they were until the list is without them.
         now.or_else(|| before.cloned().flatten())
     });
+    let stance = Memo::new(move |_| peer.with(|peer| peer.as_ref().and_then(Stance::of)));
     view! {
         <li class="person">
             <span class=tone aria-hidden="true"></span>
@@ -75,13 +113,89 @@ fn Person(id: String) -> impl IntoView {
             <span class="person-facts">
                 {move || peer.with(|peer| peer.as_ref().map(facts).unwrap_or_default().join(" · "))}
             </span>
+            {move || stance.get().map(|stance| view! { <Trust stance /> })}
         </li>
+    }
+}
+
+/// What decides how we stand to somebody.
+#[derive(Clone, PartialEq, Eq)]
+struct Stance {
+    name: String,
+    public_key: String,
+    standing: Standing,
+    words: String,
+    is_namesake: bool,
+}
+
+impl Stance {
+    /// Nothing can be said of somebody who has not shown a key.
+    fn of(peer: &PeerInfo) -> Option<Self> {
+        let (public_key, words) = peer.public_key.clone().zip(peer.words.clone())?;
+        let (name, standing, is_namesake) = (peer.name.clone(), peer.standing, peer.is_namesake);
+        Some(Self { name, public_key, standing, words, is_namesake })
+    }
+}
+
+/// Words to compare, and whether to trust or avoid somebody.
+#[component]
+fn Trust(stance: Stance) -> impl IntoView {
+    let session = Session::of_page();
+    let Stance { name, public_key, standing, words, is_namesake } = stance;
+    let is_creator = Memo::new(move |_| {
+        session.state.with(|state| state.as_ref().is_some_and(|state| state.is_creator))
+    });
+    let shown = if name.is_empty() { text().someone.to_owned() } else { name.clone() };
+    let choice = |to: Standing, label: &'static str| {
+        let (public_key, name) = (public_key.clone(), name.clone());
+        let is_on = standing == to;
+        let next = if is_on { Standing::Neutral } else { to };
+        view! {
+            <button
+                class="button"
+                aria-pressed=is_on.to_string()
+                on:click=move |_| session.set_standing(public_key.clone(), next, name.clone())
+            >
+                {label}
+            </button>
+        }
+    };
+    let without = public_key.clone();
+    view! {
+        {is_namesake.then(|| view! { <p class="note person-more" role="alert">{(text().namesake_warning)(&shown)}</p> })}
+        <details class="person-more">
+            <summary>{(text().trust_title)(&shown)}</summary>
+            <p class="hint">{(text().words_note)(&shown)}</p>
+            <p class="words">{words}</p>
+            <div class="person-choices">
+                {choice(Standing::Trusted, text().trust)} {choice(Standing::Avoided, text().avoid)}
+                {move || {
+                    is_creator.get().then(|| {
+                        let without = without.clone();
+                        view! {
+                            <button
+                                class="button"
+                                on:click=move |_| session.start_anew(vec![without.clone()])
+                            >
+                                {text().start_anew_without}
+                            </button>
+                        }
+                    })
+                }}
+            </div>
+        </details>
     }
 }
 
 fn facts(peer: &PeerInfo) -> Vec<String> {
     let text = text();
     let mut facts = Vec::new();
+    if peer.standing == Standing::Trusted {
+        facts.push(match peer.known_as.as_deref().unwrap_or_default() {
+            known if known.is_empty() || known == peer.name => text.trusted.to_owned(),
+            known => (text.trusted_as)(known),
+        });
+    }
     if peer.is_creator {
         facts.push(text.made_room.to_owned());
     }

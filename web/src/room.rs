@@ -23,11 +23,30 @@ pub(crate) fn Room(ours: bool) -> impl IntoView {
     focus_when_shown(heading);
     view! {
         <main class="room" class:is-ours=ours>
+            <NewRoom />
             {ours.then(|| view! { <InviteCard ours /> })}
             <Shelf heading />
             <People />
             {(!ours).then(|| view! { <InviteCard ours /> })}
         </main>
+    }
+}
+
+/// The creator started the room anew: one click leads there.
+#[component]
+fn NewRoom() -> impl IntoView {
+    let session = Session::of_page();
+    move || {
+        session.new_room.get().map(|link| {
+            view! {
+                <section class="note new-room" role="alert">
+                    <p>{text().started_anew}</p>
+                    <button class="button is-main" on:click=move |_| session.join(link.clone())>
+                        {text().go_to_new_room}
+                    </button>
+                </section>
+            }
+        })
     }
 }
 

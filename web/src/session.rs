@@ -8,7 +8,8 @@ use leptos::prelude::*;
 use leptos::task::spawn_local;
 use wasm_bindgen::prelude::*;
 use wasm_peer::api::{
-    EventKind, PeerEvent, PeerOptions, ServerState, ShareInfo, ShareState, SharedFile, State,
+    EventKind, PeerEvent, PeerOptions, ServerState, ShareInfo, ShareState, SharedFile, Standing,
+    State,
 };
 use wasm_peer::peer::Peer;
 use web::device::device_name;
@@ -51,6 +52,8 @@ pub(crate) struct Session {
     pub(crate) state: RwSignal<Option<State>>,
     /// Something went wrong and people must know: a sentence.
     pub(crate) notice: RwSignal<Option<String>>,
+    /// The link to the room that takes the place of this one.
+    pub(crate) new_room: RwSignal<Option<String>>,
     /// Something happened that a screen reader should say.
     pub(crate) announcement: RwSignal<String>,
     pub(crate) adding: RwSignal<Option<Adding>>,
@@ -111,6 +114,7 @@ impl Session {
             screen: RwSignal::new(Screen::Home),
             state: RwSignal::new(None),
             notice: RwSignal::new(None),
+            new_room: RwSignal::new(None),
             announcement: RwSignal::new(String::new()),
             adding: RwSignal::new(None),
             saving: RwSignal::new(HashSet::new()),
@@ -342,6 +346,27 @@ impl Session {
         });
     }
 
+    /// Trusts or avoids somebody from now on, in all rooms.
+    pub(crate) fn set_standing(self, public_key: String, standing: Standing, name: String) {
+        self.ask(async move |peer| {
+            peer.set_standing(public_key, serde_wasm_bindgen::to_value(&standing)?, name).await
+        });
+    }
+
+    /// Lets nobody new in, or everybody with the link again.
+    pub(crate) fn set_locked(self, locked: bool) {
+        self.ask(async move |peer| peer.set_locked(locked).await);
+    }
+
+    /// Starts the room anew without some, and goes there.
+    pub(crate) fn start_anew(self, without: Vec<String>) {
+        self.ask(async move |peer| {
+            let link = peer.start_anew(without).await?;
+            self.join(link);
+            Ok(())
+        });
+    }
+
     /// Withdraws a share of ours.
     pub(crate) fn unshare(self, id: String) {
         self.ask(async move |peer| peer.unshare(id).await);
@@ -440,6 +465,7 @@ impl Session {
             drop(callbacks);
         });
         self.state.set(None);
+        self.new_room.set(None);
         self.adding.set(None);
         self.saving.update(HashSet::clear);
         self.into_folder.update(HashSet::clear);
@@ -560,6 +586,12 @@ impl Session {
                 self.announce((text.received_event)(&name, &title));
             }
             EventKind::NotConfirmed => self.complain((text.not_confirmed_event)(&name)),
+            EventKind::Locked => {
+                let locked =
+                    self.state.with_untracked(|it| it.as_ref().is_some_and(|it| it.locked));
+                self.announce(if locked { text.locked_event } else { text.opened_event });
+            }
+            EventKind::StartedAnew => self.new_room.set(event.link),
             EventKind::Banned => self.complain((text.banned_event)(&name)),
             // These show as states, which are announced where they stand.
             EventKind::Joined

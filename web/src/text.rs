@@ -94,6 +94,22 @@ pub struct Catalogue {
     pub received: fn(&str) -> String,
     pub alone_with_share: &'static str,
     pub alone: &'static str,
+    pub lock_room: &'static str,
+    pub locked_note: &'static str,
+    pub open_note: &'static str,
+    pub shut_out: &'static str,
+    pub trusted: &'static str,
+    pub trusted_as: fn(&str) -> String,
+    pub trust_title: fn(&str) -> String,
+    pub words_note: fn(&str) -> String,
+    pub trust: &'static str,
+    pub avoid: &'static str,
+    pub start_anew_without: &'static str,
+    pub started_anew: &'static str,
+    pub go_to_new_room: &'static str,
+    pub namesake_warning: fn(&str) -> String,
+    pub locked_event: &'static str,
+    pub opened_event: &'static str,
 
     // The shelf.
     pub shelf_title: &'static str,
@@ -318,6 +334,33 @@ pub static ENGLISH: Catalogue = Catalogue {
     received: |size| format!("received {size}"),
     alone_with_share: "Nobody else yet. Pass the link on.",
     alone: "Nobody else is here.",
+    lock_room: "Lock the room",
+    locked_note: "The room is locked: nobody new is let in, even with the link.",
+    open_note: "Open to everybody who has the link.",
+    shut_out: "This room is locked, and you are not let in. Ask whoever made it to open it; this page goes on \
+               by itself then.",
+    trusted: "trusted",
+    trusted_as: |name| format!("trusted as {name}"),
+    trust_title: |name| format!("Is it {name}?"),
+    words_note: |name| {
+        format!(
+            "Read these words to each other, by telephone say. If {name} sees the same ones, it is really \
+             them, and nobody in between."
+        )
+    },
+    trust: "Trust",
+    avoid: "Avoid",
+    start_anew_without: "Start the room anew without them",
+    started_anew: "Whoever made this room has started it anew. Files are shared there again.",
+    go_to_new_room: "Go to the new room",
+    namesake_warning: |name| {
+        format!(
+            "Careful: this is not the {name} whom you trust, only somebody with that name. Compare the words \
+             below before you believe it."
+        )
+    },
+    locked_event: "The room is locked now.",
+    opened_event: "The room is open again.",
 
     shelf_title: "Files in this room",
     shelf_empty: "Nothing is shared yet. It shows up here as soon as somebody shares.",

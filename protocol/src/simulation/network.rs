@@ -451,6 +451,14 @@ impl World {
             + border.map_or(Duration::ZERO, |border| border.latency)
     }
 
+    /// What `to` calls the connection by which `from` reaches it.
+    ///
+    /// # Panics
+    /// If there is none.
+    pub fn connection(&self, from: usize, to: usize) -> ConnectionId {
+        self.ends_between(to, from).last().expect("they are connected").2
+    }
+
     pub(super) fn is_blocked(&self, a: usize, b: usize) -> bool {
         self.blocked.contains(&(a.min(b), a.max(b)))
     }

@@ -22,9 +22,7 @@ impl Swarm {
 
     /// We have all of a share, verified and in place: gives our word to all neighbours.
     pub(super) fn give_receipt(&mut self, id: ShareId) {
-        let since_ms =
-            self.unix_ms_at_start + self.now.saturating_since(self.started).as_millis() as u64;
-        let receipt = Receipt::sign(self.room, id, since_ms, &self.key);
+        let receipt = Receipt::sign(self.room, id, self.unix_ms(), &self.key);
         let kept = self.receipts.entry(id).or_default();
         kept.retain(|kept| kept.holder != receipt.holder);
         kept.truncate(MAX_RECEIPTS - 1);

@@ -38,6 +38,7 @@ mod fetch;
 mod gossip;
 mod ice;
 mod lanes;
+mod membership;
 mod mesh;
 mod near;
 mod peers;
@@ -66,6 +67,7 @@ use crate::policy::{Policy, Priority, Selection};
 use crate::rate::{Meter, TokenBucket};
 use crate::receipt::Receipt;
 use crate::rng::Rng;
+use crate::roster::Roster;
 use crate::signaling::{IceServer, PeerId, ResumeToken, RoomId};
 use crate::time::Instant;
 
@@ -99,6 +101,11 @@ pub struct Config {
 #[error("there is no such share in this room any more")]
 pub struct NoSuchShare;
 
+/// Only the creator of a room may do this.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("only whoever made the invite to this room can do this")]
+pub struct NotCreator;
+
 /// The machine for one room.
 pub struct Swarm {
     invite: Invite,
@@ -131,6 +138,10 @@ pub struct Swarm {
     /// Lanes besides the main ones: what is tried.
     extras: Lanes,
     banned: BTreeSet<PublicKey>,
+    /// Keys that were proven in this room.
+    met: BTreeSet<PublicKey>,
+    /// The creator's latest word on who is let in.
+    roster: Option<Roster>,
 
     shelf: BTreeMap<ShareId, Share>,
     manifests: BTreeMap<ShareId, PendingManifest>,
@@ -208,6 +219,8 @@ impl Swarm {
             lanes: BTreeMap::new(),
             extras: Lanes::default(),
             banned: BTreeSet::new(),
+            met: BTreeSet::new(),
+            roster: None,
             shelf: BTreeMap::new(),
             manifests: BTreeMap::new(),
             upload: TokenBucket::new(now, policy.upload),
@@ -245,6 +258,11 @@ impl Swarm {
         &self.invite
     }
 
+    /// What the clock says, in milliseconds since 1970.
+    fn unix_ms(&self) -> u64 {
+        self.unix_ms_at_start + self.now.saturating_since(self.started).as_millis() as u64
+    }
+
     /// Our id for this stay, once the server has given one.
     pub fn peer_id(&self) -> Option<PeerId> {
         self.peer_id
@@ -268,6 +286,22 @@ impl Swarm {
     /// The policy in force.
     pub fn policy(&self) -> &Policy {
         &self.policy
+    }
+
+    /// Whether we made the invite of this room.
+    pub fn is_creator(&self) -> bool {
+        self.invite.is_creator(&self.key.public())
+    }
+
+    /// Whether the room is locked: whoever was not met by its creator before is not let in.
+    pub fn is_locked(&self) -> bool {
+        self.roster.as_ref().is_some_and(|roster| roster.only.is_some())
+    }
+
+    /// Whether the room is locked and we are not let in, as far as members have told.
+    pub fn is_shut_out(&self) -> bool {
+        self.neighbours().next().is_none()
+            && self.members.values().any(|member| member.has_locked_us_out)
     }
 
     /// The other members, in the order of their ids.
@@ -529,6 +563,25 @@ impl Swarm {
     pub fn set_policy(&mut self, now: Instant, policy: Policy) {
         self.now = self.now.max(now);
         self.change_policy(policy);
+    }
+
+    /// Locks the room, so that only those are let in whom we have met in it, or opens it again. All members
+    /// are told, and hold to it.
+    pub fn set_locked(&mut self, now: Instant, locked: bool) -> Result<(), NotCreator> {
+        self.now = self.now.max(now);
+        self.change_lock(locked)
+    }
+
+    /// Tells all neighbours but those with these keys of the room that takes the place of this one. We are to
+    /// leave this one afterwards.
+    pub fn start_anew(
+        &mut self,
+        now: Instant,
+        invite: &Invite,
+        without: &[PublicKey],
+    ) -> Result<(), NotCreator> {
+        self.now = self.now.max(now);
+        self.tell_of_new_room(invite, without)
     }
 
     /// Says goodbye and closes everything. What the polls give afterwards is still to be done.

@@ -67,9 +67,8 @@ pub(super) struct Member {
     pub(super) extra: Extra,
     /// When an attempt to connect was last made anew because it came in again.
     pub(super) replaced: Option<Instant>,
-    /// Since when it is tried to connect to it, and whether it was told that this is in vain.
-    trying: Option<Instant>,
-    told: bool,
+    /// It answered that the room is locked.
+    pub(super) has_locked_us_out: bool,
     /// Attempts since it was last connected.
     attempts: u32,
     /// Whether it ever was.
@@ -187,8 +186,7 @@ impl Member {
             lane: None,
             extra: Extra::new(now),
             replaced: None,
-            trying: None,
-            told: false,
+            has_locked_us_out: false,
             attempts: 0,
             was_connected: false,
             dial_at: Some(dial_at),
@@ -223,7 +221,8 @@ impl Swarm {
         member.dial_at = None;
         member.sought = false;
         let key = member.key;
-        if self.is_avoided(key) || key.is_some_and(|key| self.banned.contains(&key)) {
+        let is_unwanted = |key: PublicKey| self.banned.contains(&key) || self.is_locked_out(&key);
+        if self.is_avoided(key) || key.is_some_and(is_unwanted) {
             return;
         }
         let Some(epoch) = self.next_epoch(peer) else { return };
@@ -444,10 +443,11 @@ impl Swarm {
             }
         }
         self.set_caps(connection);
+        key.into_iter().for_each(|key| self.meet(key));
         if let Some(member) = self.members.get_mut(&peer) {
             member.name = name;
             member.attempts = 0;
-            (member.trying, member.told) = (None, false);
+            member.has_locked_us_out = false;
             member.was_connected = true;
         }
         // Perhaps a way for signals to others.
@@ -460,6 +460,7 @@ impl Swarm {
         self.announce_shelf(connection);
         self.announce_standing(connection);
         self.pass_on_receipts(connection);
+        self.pass_on_roster(connection);
         self.introduce(connection, None);
     }
 
@@ -493,6 +494,7 @@ impl Swarm {
             member.lane = None;
         }
         member.attempts += 1;
+        member.has_locked_us_out |= reason == CloseReason::Locked;
         let soon = if lane.confirmed { Duration::ZERO } else { soon };
         let reconnecting = member.reconnect_timeout().is_some();
         member.dial_at = match reason {
@@ -515,6 +517,8 @@ impl Swarm {
             CloseReason::TooManyConnections | CloseReason::MakingRoom => {
                 Some(self.now + wait + BUSY_PATIENCE)
             }
+            // The creator may open it again.
+            CloseReason::Locked => Some(self.now + wait + BUSY_PATIENCE),
             // Paths change, but not soon.
             CloseReason::PathNotAllowed => Some(self.now + LAST_RETRY),
             CloseReason::Replaced => Some(self.now),
@@ -711,6 +715,8 @@ impl Swarm {
             PeerMessage::Relay { from, to, envelope } => {
                 self.on_relay(connection, from, to, envelope);
             }
+            PeerMessage::Roster(roster) => self.on_roster(connection, roster),
+            PeerMessage::Anew { invite } => self.on_anew(connection, peer, invite),
             PeerMessage::Credit { bytes } => self.on_credit(connection, bytes),
             PeerMessage::Queued => self.on_queued(connection),
             PeerMessage::Cancel { request } => self.on_cancel(connection, request),

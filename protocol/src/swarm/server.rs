@@ -316,7 +316,7 @@ impl Swarm {
         self.seal(to, epoch, sequence, signal);
     }
 
-    fn seal(&mut self, to: PeerId, epoch: u64, sequence: u32, signal: &Signal) {
+    pub(super) fn seal(&mut self, to: PeerId, epoch: u64, sequence: u32, signal: &Signal) {
         let Some(us) = self.peer_id else { return };
         let nonce = self.rng.bytes();
         let route = self.route(us, to);
@@ -347,6 +347,9 @@ impl Swarm {
         }
         if self.is_avoided(Some(opened.sender)) {
             return self.shun(from, opened.sender);
+        }
+        if self.is_locked_out(&opened.sender) {
+            return self.lock_out(from, &opened);
         }
         if let Some(way) = way
             && !self.members.contains_key(&from)
@@ -383,8 +386,16 @@ impl Swarm {
         if !lane.negotiation.is_fresh(opened.sequence, &opened.signal) {
             return debug!(%from, "refused a stale signal");
         }
-        if opened.signal == Signal::Busy && lane.role() == Role::Offerer && !lane.confirmed {
-            return self.close_lane(connection, CloseReason::TooManyConnections, false);
+        let refusal = match opened.signal {
+            Signal::Busy => Some(CloseReason::TooManyConnections),
+            Signal::Locked => Some(CloseReason::Locked),
+            _ => None,
+        };
+        if let Some(reason) = refusal
+            && lane.role() == Role::Offerer
+            && !lane.confirmed
+        {
+            return self.close_lane(connection, reason, false);
         }
         self.connections_out.extend(lane.negotiation.handle_signal(opened.signal));
     }

@@ -6,6 +6,7 @@ mod faults;
 mod hostile;
 mod lanes;
 mod lasting;
+mod membership;
 mod mesh;
 mod outages;
 mod room;

@@ -13,6 +13,7 @@ mod full;
 mod hostile;
 mod interop;
 mod killed;
+mod membership;
 mod misbehaving;
 mod origin;
 mod outages;

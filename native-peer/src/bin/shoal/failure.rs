@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use native_peer::codes::{ClaimError, ClaimFailure, CodeError, OfferEnd};
 use native_peer::storage::OriginError;
-use native_peer::{CommandError, Failure as ShareFailure, StartError, StorageError};
+use native_peer::{CommandError, CreatorError, Failure as ShareFailure, StartError, StorageError};
 
 /// Why the command ended without having done what it was asked.
 #[derive(Debug)]
@@ -152,6 +152,12 @@ impl From<OfferEnd> for Failure {
 
 impl From<CommandError> for Failure {
     fn from(error: CommandError) -> Self {
+        Self::new(Code::Other, error.to_string())
+    }
+}
+
+impl From<CreatorError> for Failure {
+    fn from(error: CreatorError) -> Self {
         Self::new(Code::Other, error.to_string())
     }
 }

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
+use native_peer::PublicKey;
 use tracing_subscriber::EnvFilter;
 
 use crate::failure::{Code, Failure};
@@ -16,6 +17,7 @@ mod failure;
 mod identity;
 mod only;
 mod output;
+mod people;
 mod receive;
 mod room;
 mod send;
@@ -61,6 +63,46 @@ enum Command {
     /// Make a code to be spoken, such as 4-brave-otter-lamp, for an invite link
     #[command(after_help = EXIT_CODES)]
     Code(CodeArguments),
+    /// Show and change whom you trust and avoid, in all rooms
+    #[command(after_help = EXIT_CODES)]
+    People(PeopleArguments),
+}
+
+#[derive(Debug, Args)]
+struct PeopleArguments {
+    #[command(subcommand)]
+    command: Option<PeopleCommand>,
+    /// Print one JSON object per line on standard output
+    #[arg(long, global = true)]
+    json: bool,
+    /// Where the list is kept, beside the device key
+    #[arg(long, global = true, value_name = "DIR", env = "SHOAL_CONFIG", hide_env_values = true)]
+    config_dir: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+enum PeopleCommand {
+    /// Trust somebody: what they share can be received with --trusted, and their name is known
+    Trust {
+        /// Their key, as it is shown when they are connected: 64 hexadecimal digits
+        key: PublicKey,
+        /// What you call them
+        #[arg(long)]
+        name: Option<String>,
+    },
+    /// Avoid somebody: never connect to them
+    Avoid {
+        /// Their key
+        key: PublicKey,
+        /// What you call them
+        #[arg(long)]
+        name: Option<String>,
+    },
+    /// Take somebody off the list
+    Forget {
+        /// Their key
+        key: PublicKey,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -88,6 +130,9 @@ struct SendArguments {
     /// run, if that was interrupted
     #[arg(long)]
     new_room: bool,
+    /// Lock the room when so many others have come: nobody else is let in afterwards
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    lock_after: Option<u32>,
     #[command(flatten)]
     common: Common,
 }
@@ -109,6 +154,9 @@ struct ReceiveArguments {
     /// * and ? stand for any characters but /. May be given more than once
     #[arg(long, value_name = "PATTERN")]
     only: Vec<String>,
+    /// Receive only what people whom you trust share (see shoal people)
+    #[arg(long)]
+    trusted: bool,
     /// When everything is here, stay and serve it to others until interrupted
     #[arg(long)]
     stay: bool,
@@ -169,6 +217,7 @@ fn main() -> ExitCode {
         Command::Send(arguments) => (arguments.common.json, "send"),
         Command::Receive(arguments) => (arguments.common.json, "receive"),
         Command::Code(arguments) => (arguments.json, "give the invite"),
+        Command::People(arguments) => (arguments.json, "change the list"),
     };
     let mut output = Output::new(json);
     match run(arguments.command, &mut output) {
@@ -189,6 +238,7 @@ fn run(command: Command, output: &mut Output) -> Result<(), Failure> {
         Command::Send(arguments) => runtime.block_on(send::run(arguments, output)),
         Command::Receive(arguments) => runtime.block_on(receive::run(arguments, output)),
         Command::Code(arguments) => runtime.block_on(code::run(arguments, output)),
+        Command::People(arguments) => people::run(arguments, output),
     }
 }
 
@@ -216,6 +266,9 @@ mod tests {
             "shoal receive 4 brave otter lamp --server https://example.org -o downloads",
             "shoal code https://example.org/#abc --json",
             "shoal receive https://example.org/#abc --stay --timeout 60 --name nas --config-dir c",
+            "shoal receive https://example.org/#abc --trusted",
+            "shoal send a.txt --lock-after 1",
+            "shoal people",
         ] {
             Arguments::try_parse_from(line.split(' ')).unwrap_or_else(|e| panic!("{line}: {e}"));
         }
@@ -229,6 +282,7 @@ mod tests {
             "shoal receive",
             "shoal send a --upload-limit fast",
             "shoal send a --until-received 0",
+            "shoal people trust anna",
         ] {
             let error = Arguments::try_parse_from(line.split(' ')).unwrap_err();
             assert_eq!(error.exit_code(), Code::Usage as i32, "{line}");

@@ -12,12 +12,13 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use native_peer::codes::{Code as SpokenCode, OfferEnd};
 use native_peer::{
     CloseReason, Copies, Halt, Halted, LostCause, PeerId, PeerView, Proof, PublicKey, ShareId,
-    ShareView,
+    ShareView, Standing,
 };
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use crate::failure::{Code, Failure};
+use crate::people::{self, People, Person};
 use crate::size::size;
 use crate::waits::Wait;
 
@@ -189,14 +190,77 @@ impl Output {
         self.line(&content);
     }
 
-    pub(crate) fn peer_connected(&mut self, view: &PeerView) {
+    /// `words` are those to compare with what the other side is shown.
+    pub(crate) fn peer_connected(&mut self, view: &PeerView, people: &People, words: &str) {
+        let known = view.key.and_then(|key| people.get(&key));
+        let namesake = people.namesake(&view.name, view.key.as_ref());
         self.event(&json!({
             "event": "peer-connected",
             "peer": view.id.to_string(),
             "name": view.name,
             "key": view.key.map(|key| key.to_string()),
+            "standing": people::word(known.map_or(Standing::Neutral, |person| person.standing)),
+            "known_as": known.map(|person| &person.name),
+            "namesake_of": namesake.map(ToString::to_string),
+            "words": words,
         }));
-        self.line(&format!("{} is connected.", named(&view.name)));
+        let name = named(&view.name);
+        match known {
+            Some(person) if person.name.is_empty() => {
+                self.line(&format!("{name} is connected, whom you trust."));
+            }
+            Some(person) => {
+                let known_as = printable(&person.name);
+                self.line(&format!("{name} is connected, whom you trust as {known_as}."));
+            }
+            None => self.line(&format!("{name} is connected.")),
+        }
+        if let (Some(_), Some(key)) = (namesake, view.key) {
+            self.line(&format!(
+                "Careful: this is not the {name} whom you trust. Compare these words by telephone, and if \
+                 they are the same on both sides, run shoal people trust {key}: {words}."
+            ));
+        }
+    }
+
+    /// The room was locked or opened.
+    pub(crate) fn locked(&mut self, locked: bool) {
+        self.event(&json!({ "event": "locked", "locked": locked }));
+        self.line(if locked {
+            "The room is locked: nobody new is let in."
+        } else {
+            "The room is open again to everybody with the link."
+        });
+    }
+
+    /// The creator started the room anew.
+    pub(crate) fn started_anew(&mut self, link: &str) {
+        self.event(&json!({ "event": "started-anew", "link": link }));
+        if !self.json {
+            self.line(
+                "The room was started anew by whoever made it. To go on there, use this link:",
+            );
+            self.result(link);
+        }
+    }
+
+    /// Our own key, and everybody who is known.
+    pub(crate) fn people<'a>(
+        &mut self,
+        own: &PublicKey,
+        people: impl Iterator<Item = (&'a PublicKey, &'a Person)>,
+    ) {
+        self.event(&json!({ "event": "own-key", "key": own.to_string() }));
+        if !self.json {
+            self.result(&format!("you      {own}"));
+        }
+        for (key, person) in people {
+            self.event(&people::to_json(key, person));
+            if !self.json {
+                let (standing, name) = (people::word(person.standing), printable(&person.name));
+                self.result(format!("{standing:8} {key} {name}").trim_end());
+            }
+        }
     }
 
     pub(crate) fn peer_gone(&mut self, peer: PeerId, name: &str, reason: CloseReason) {
@@ -558,6 +622,7 @@ fn close_reason(reason: CloseReason) -> &'static str {
         CloseReason::PathNotAllowed => "path-not-allowed",
         CloseReason::Avoided => "avoided",
         CloseReason::MakingRoom => "making-room",
+        CloseReason::Locked => "locked",
     }
 }
 

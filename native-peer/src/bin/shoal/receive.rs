@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use native_peer::codes::{self, Code as SpokenCode};
 use native_peer::storage::{DiskStorage, Storage};
-use native_peer::{Event, InviteLink, Selection, ShareId};
+use native_peer::{Event, InviteLink, Selection, ShareId, ShareView};
 use tokio::time::Instant;
 
 use crate::failure::{Code, Failure};
@@ -26,8 +26,9 @@ const ALONE: Duration = Duration::from_secs(10);
 
 /// Receives until everything is complete; with `--stay`, until interrupted.
 pub(crate) async fn run(arguments: ReceiveArguments, output: &mut Output) -> Result<(), Failure> {
-    let ReceiveArguments { invite, output: folder, server, only, stay, common } = arguments;
-    let only = Only::new(only);
+    let ReceiveArguments { invite, output: folder, server, only, trusted, stay, common } =
+        arguments;
+    let wanted = Wanted { only: Only::new(only), trusted, stay };
     let entry = read(&invite.join(" "))?;
     // What is wrong with the folder is told before a code is used up.
     let storage = Arc::new(DiskStorage::new(&folder)?);
@@ -38,13 +39,22 @@ pub(crate) async fn run(arguments: ReceiveArguments, output: &mut Output) -> Res
         let _ = room.peer.recall(signed, recalled).await;
     }
     let mut shares = Shares::default();
-    let result = fetch(&mut room, &mut shares, &folder, &*storage, &only, stay, output).await;
+    let result = fetch(&mut room, &mut shares, &folder, &*storage, &wanted, output).await;
     output.clear();
     room.leave(output).await;
     match result {
         Err(Failure { code: Code::Interrupted, .. }) if stay && shares.complete() => Ok(()),
         result => result,
     }
+}
+
+/// What is to be received, and for how long.
+struct Wanted {
+    only: Only,
+    /// Only what trusted people share.
+    trusted: bool,
+    /// Not only until everything is here.
+    stay: bool,
 }
 
 /// What people were given.
@@ -110,14 +120,17 @@ async fn fetch(
     shares: &mut Shares,
     folder: &Path,
     storage: &dyn Storage,
-    only: &Only,
-    stay: bool,
+    &Wanted { ref only, trusted, stay }: &Wanted,
     output: &mut Output,
 ) -> Result<(), Failure> {
     loop {
         match room.next(output).await? {
             Step::Event(Event::ShareAdded { share }) => {
                 let view = view(room, share);
+                let is_wanted = |view: &ShareView| !trusted || room.trusts_origin_of(view);
+                if !view.as_ref().is_none_or(is_wanted) {
+                    continue;
+                }
                 let selection = view
                     .as_ref()
                     .map_or(Some(Selection::all()), |view| only.selection(&view.manifest));
@@ -155,7 +168,7 @@ async fn fetch(
     }
 }
 
-fn view(room: &Room, share: ShareId) -> Option<native_peer::ShareView> {
+fn view(room: &Room, share: ShareId) -> Option<ShareView> {
     room.peer.snapshot().shares.iter().find(|view| view.id == share).cloned()
 }
 

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use native_peer::storage::Storage;
 use native_peer::{
-    CloseReason, ErrorCode, Event, Invite, Options, Peer, PeerId, Policy, ShareView, Waiting,
+    CloseReason, ErrorCode, Event, Invite, Options, Peer, PeerId, Policy, ShareView, Standing,
+    Waiting,
 };
 #[cfg(unix)]
 use tokio::signal::unix;
@@ -20,6 +21,7 @@ use crate::Common;
 use crate::failure::{Code, Failure};
 use crate::identity;
 use crate::output::Output;
+use crate::people::People;
 use crate::size::size;
 
 /// How often progress is shown.
@@ -37,6 +39,8 @@ pub(crate) struct Room {
     /// Why somebody cannot be connected to at all, if nobody was since: another version, or no proof that
     /// nobody sits in between.
     pub(crate) barred: Option<CloseReason>,
+    people: People,
+    server: String,
 }
 
 /// What the wait in a room was for.
@@ -67,12 +71,15 @@ impl Room {
         invite: Option<Invite>,
         storage: Arc<dyn Storage>,
     ) -> Result<Self, Failure> {
-        let key = identity::device_key(&identity::folder(common.config_dir.clone())?)?;
+        let folder = identity::folder(common.config_dir.clone())?;
+        let key = identity::device_key(&folder)?;
+        let people = People::load(&folder)?;
         let default = Policy::default();
         let policy = Policy {
             upload: common.upload_limit,
             download: common.download_limit,
             lanes: common.lanes.map_or(default.lanes, usize::from),
+            peers: people.policy(),
             ..default
         };
         let name = common.name.clone().unwrap_or_else(identity::default_name);
@@ -86,12 +93,12 @@ impl Room {
         let patience = Patience {
             server: Some(Instant::now() + common.patience_for_server()),
             reason: "it does not answer".into(),
-            address: server,
+            address: server.clone(),
             silence: common.timeout.map(Duration::from_secs),
             moved: (0, Instant::now()),
         };
         let names = HashMap::new();
-        Ok(Self { peer, events, tick, signals, patience, names, barred: None })
+        Ok(Self { peer, events, tick, signals, patience, names, barred: None, people, server })
     }
 
     /// Waits for the next thing to happen. It is an error to be interrupted or refused, or to run out
@@ -111,6 +118,12 @@ impl Room {
             }
             () = until(self.patience.server) => Err(self.patience.unreachable()),
         }
+    }
+
+    /// Whether this user trusts the origin of a share.
+    pub(crate) fn trusts_origin_of(&self, share: &ShareView) -> bool {
+        let origin = self.people.get(&share.manifest.origin());
+        origin.is_some_and(|person| person.standing == Standing::Trusted)
     }
 
     /// What a peer calls itself, or called itself.
@@ -157,7 +170,8 @@ impl Room {
                 if let Some(view) = snapshot.peers.iter().find(|view| view.id == *peer) {
                     self.names.insert(*peer, view.name.clone());
                     self.barred = None;
-                    output.peer_connected(view);
+                    let words = self.peer.words_to_compare(view).unwrap_or_default();
+                    output.peer_connected(view, &self.people, &words);
                 }
             }
             Event::PeerGone { peer, name, reason } => {
@@ -166,6 +180,8 @@ impl Room {
                 }
                 output.peer_gone(*peer, name, *reason);
             }
+            Event::Locked { locked } => output.locked(*locked),
+            Event::StartedAnew { invite } => output.started_anew(&invite.to_link(&self.server)),
             Event::Banned { peer, key, name, share, proof } => {
                 output.banned(*peer, key, name, *share, *proof);
             }

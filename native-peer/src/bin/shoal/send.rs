@@ -26,7 +26,8 @@ const FORGET_AFTER: Duration = Duration::from_secs(30 * 24 * 3600);
 
 /// Sends until received as often as asked, or until interrupted.
 pub(crate) async fn run(arguments: SendArguments, output: &mut Output) -> Result<(), Failure> {
-    let SendArguments { paths, server, code, until_received, new_room, common } = arguments;
+    let SendArguments { paths, server, code, until_received, new_room, lock_after, common } =
+        arguments;
     let config = identity::folder(common.config_dir.clone())?;
     let all_sent = config.join(SENT);
     let folder = all_sent.join(name_of(&paths, &server));
@@ -59,7 +60,8 @@ pub(crate) async fn run(arguments: SendArguments, output: &mut Output) -> Result
         .await
         .map_err(|error| Failure::new(Code::Files, error.to_string()))?;
     let code = code.then_some((server.as_str(), invite));
-    let result = serve(&mut room, share, until_received, again, code, output).await;
+    let ends = Ends { until_received, lock_after };
+    let result = serve(&mut room, share, ends, again, code, output).await;
     output.clear();
     room.leave(output).await;
     match result {
@@ -129,10 +131,19 @@ fn begin(
     Ok(invite)
 }
 
+/// When the sender is done, with some of it.
+#[derive(Clone, Copy)]
+struct Ends {
+    /// So many have everything: then it ends.
+    until_received: Option<u32>,
+    /// So many have come: then the room is locked.
+    lock_after: Option<u32>,
+}
+
 async fn serve(
     room: &mut Room,
     share: ShareId,
-    until_received: Option<u32>,
+    ends: Ends,
     again: bool,
     code: Option<(&str, Invite)>,
     output: &mut Output,
@@ -140,6 +151,8 @@ async fn serve(
     let mut code = code;
     let mut shown = None;
     let mut invited = false;
+    // Those who came before the room is locked.
+    let mut guests = BTreeSet::new();
     // Those whose capacity was told.
     let mut told: BTreeSet<PeerId> = BTreeSet::new();
     let mut receivers = BTreeSet::new();
@@ -171,7 +184,7 @@ async fn serve(
                 let title = view.map(|view| view.manifest.title()).unwrap_or_default();
                 output.received(share, &title, peer, room.name(peer));
                 receivers.insert(peer);
-                match until_received {
+                match ends.until_received {
                     Some(wanted) if receivers.len() >= wanted as usize => return Ok(()),
                     Some(_) => {}
                     None => output.may_leave(),
@@ -179,6 +192,12 @@ async fn serve(
             }
             Step::Event(Event::Failed { share: which, reason }) if which == share => {
                 return Err(reason.into());
+            }
+            Step::Event(Event::PeerConnected { peer }) => {
+                guests.insert(peer);
+                if ends.lock_after == Some(guests.len() as u32) {
+                    room.peer.set_locked(true).await?;
+                }
             }
             Step::Tick => show(room, share, invited, &mut rate, &mut told, output),
             Step::Event(_) => {}

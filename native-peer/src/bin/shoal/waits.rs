@@ -201,6 +201,13 @@ fn for_company(peer: &Peer, snapshot: &Snapshot, barred: Option<CloseReason>) ->
         wait.next = Some(peer.time_of(give_up));
         return Some(wait);
     }
+    if snapshot.shut_out {
+        return Some(Wait::new(
+            "locked",
+            "The room is locked, and you are not let in.",
+            "Ask whoever made the link to open it: it is tried again by itself.",
+        ));
+    }
     match barred {
         Some(CloseReason::Version) => {
             return Some(Wait::new(
