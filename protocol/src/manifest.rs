@@ -7,14 +7,14 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::OnceLock;
 
 use data_encoding::HEXLOWER;
 
 use crate::codec::{DecodeError, Reader, Writer};
 use crate::identity::{BadSignature, DeviceKey, PublicKey, Signature};
-use crate::piece::{
-    FileIndex, Geometry, GeometryError, MAX_PIECES, PieceHash, PieceIndex, PieceSize,
-};
+use crate::names::{Risk, risk};
+use crate::piece::{FileIndex, Geometry, GeometryError, PieceHash, PieceIndex, PieceSize};
 use crate::signaling::RoomId;
 
 const VERSION: u8 = 1;
@@ -45,6 +45,7 @@ pub struct Manifest {
     /// The entry of each file, by [`FileIndex`].
     files: Vec<u32>,
     geometry: Geometry,
+    risky: OnceLock<Vec<(FileIndex, Risk)>>,
 }
 
 /// One file, or one directory that would otherwise not exist.
@@ -191,6 +192,14 @@ impl Manifest {
         self.geometry.total()
     }
 
+    /// The files that may do something when they are opened, as far as their names tell. Looked for once.
+    pub fn risky(&self) -> &[(FileIndex, Risk)] {
+        self.risky.get_or_init(|| {
+            let found = |(file, entry): (_, &Entry)| Some((file, risk(entry.path.as_str())?));
+            self.files().filter_map(found).collect()
+        })
+    }
+
     /// The name of the only file, or of the folder that everything is in, or `None`: then people are
     /// told how many files there are.
     pub fn common_name(&self) -> Option<&str> {
@@ -280,7 +289,7 @@ impl Manifest {
             (0..).zip(&entries).filter(|(_, entry)| is_file(entry)).map(|(i, _)| i).collect();
         let sizes = entries.iter().filter(|entry| is_file(entry)).map(Entry::size);
         let geometry = Geometry::new(piece_size, sizes)?;
-        Ok(Self { origin, entries, files, geometry })
+        Ok(Self { origin, entries, files, geometry, risky: OnceLock::new() })
     }
 }
 

@@ -99,8 +99,8 @@ impl<'a> Archive<'a> {
         Ok(())
     }
 
-    /// The archive as a blob of this type.
-    pub(crate) async fn finish(mut self, content_type: &str) -> Result<Blob, JsValue> {
+    /// The archive.
+    pub(crate) async fn finish(mut self) -> Result<Blob, JsValue> {
         let copied = if self.copied.is_empty() {
             // All in one batch is not worth a file.
             let bytes = std::mem::take(&mut self.batch).fill(|it| self.finished.read(it)).await?;
@@ -121,7 +121,7 @@ impl<'a> Archive<'a> {
             blobs.push(&blob);
         }
         let options = BlobPropertyBag::new();
-        options.set_type(content_type);
+        options.set_type(source::ANY_BYTES);
         Blob::new_with_blob_sequence_and_options(&blobs, &options)
     }
 

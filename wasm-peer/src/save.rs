@@ -1,9 +1,12 @@
-//! Finished files on their way out: as a blob for a download, or as files in a picked directory.
+//! Finished files on their way out: as a blob for a download, or as files in a picked directory. Their
+//! names are what [`protocol::names`] makes of those in the manifest. Nothing is ever opened or shown:
+//! blobs have the type of plain bytes.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use protocol::manifest::{Entry, EntryKind};
-use protocol::names::safe_component;
+use js_sys::{JsString, Reflect};
+use protocol::manifest::{EntryKind, Manifest};
+use protocol::names::{self, FileSystem, numbered, safe_top};
 use protocol::piece::{FileHash, FileIndex, Geometry, PieceIndex};
 use serde::{Deserialize, Serialize};
 use wasm_bindgen::{JsCast, JsValue};
@@ -32,8 +35,6 @@ pub(crate) struct SaveableBlob {
 /// read.
 pub(crate) async fn saveable(finished: &Finished) -> Result<SaveableBlob, JsValue> {
     let manifest = &finished.manifest;
-    let title = manifest.title();
-    let title = safe_component(&title);
     let alone = finished.files.len() == 1
         && match manifest.entries() {
             [entry] => entry.path.components().count() == 1,
@@ -41,10 +42,10 @@ pub(crate) async fn saveable(finished: &Finished) -> Result<SaveableBlob, JsValu
         };
     if let (Some(&file), true) = (finished.files.first(), alone) {
         let name = manifest.file(file).path.components().last().unwrap_or_default();
-        let name = safe_component(name).into_owned();
+        let name = safe_top(name, here()).into_owned();
         return Ok(SaveableBlob { blob: finished.file(file)?, name });
     }
-    let name = format!("{title}.zip");
+    let name = safe_top(&format!("{}.zip", manifest.title()), here()).into_owned();
     if let Some(blob) = finished.archive.get() {
         return Ok(SaveableBlob { blob: blob.clone(), name });
     }
@@ -57,13 +58,8 @@ async fn archive(finished: &Finished) -> Result<Blob, JsValue> {
     let manifest = &finished.manifest;
     let mut archive = Archive::new(finished);
     let mut zip = ZipWriter::default();
-    let mut taken = BTreeSet::new();
     let mut files = manifest.files();
-    for entry in manifest.entries() {
-        // Names that only safety made equal stay apart.
-        let path = safe_path(entry);
-        let mut numbers = (0..).map(|i| numbered(&path, i));
-        let path = numbers.find(|path| !taken.contains(path)).unwrap_or_default();
+    for (entry, path) in manifest.entries().iter().zip(places(manifest, here())) {
         let (content, file) = match entry.kind {
             EntryKind::Directory if !finished.is_whole() => continue,
             EntryKind::Directory => (Content::Directory, None),
@@ -81,13 +77,12 @@ async fn archive(finished: &Finished) -> Result<Blob, JsValue> {
             content,
             modified_ms: entry.modified_ms,
         }));
-        taken.insert(path);
         if let Some(file) = file {
             archive.file(file).await?;
         }
     }
     archive.bytes(&zip.finish());
-    archive.finish("application/zip").await
+    archive.finish().await
 }
 
 /// What was written into a picked directory so far.
@@ -108,8 +103,10 @@ pub(crate) async fn into_directory(
     written: &mut Written,
 ) -> Result<(), String> {
     let mut files = finished.manifest.files();
+    // Chromium, which alone has such directories, refuses what Windows does wherever it runs.
+    let places = places(&finished.manifest, FileSystem { windows: true, ..here() });
     let mut place = Place { root: directory.clone(), tops: &mut written.tops, parent: None };
-    for entry in finished.manifest.entries() {
+    for (entry, path) in finished.manifest.entries().iter().zip(&places) {
         let file = match entry.kind {
             EntryKind::Directory if !finished.is_whole() => continue,
             EntryKind::Directory => None,
@@ -120,7 +117,7 @@ pub(crate) async fn into_directory(
         }
         // One after the other: several at once take as long.
         let write = async {
-            let handle = place.make(entry).await?;
+            let handle = place.make(entry.kind, path).await?;
             let (Some(handle), Some(file)) = (handle, file) else { return Ok(()) };
             let done = match hashes.get(&file) {
                 Some(hash) => write_file(&handle, finished, file, hash).await,
@@ -133,7 +130,8 @@ pub(crate) async fn into_directory(
         };
         let done: Result<(), JsValue> = write.await;
         done.map_err(|thrown| {
-            format!("could not write {}: {}", entry.path, error::message(&thrown))
+            let path = names::readable(entry.path.as_str());
+            format!("could not write {path}: {}", error::message(&thrown))
         })?;
         written.files.extend(file);
     }
@@ -151,8 +149,11 @@ struct Place<'a> {
 
 impl<'a> Place<'a> {
     /// Makes an entry under a free name: an empty file, whose handle is given, or a directory.
-    async fn make(&mut self, entry: &'a Entry) -> Result<Option<FileSystemFileHandle>, JsValue> {
-        let path = entry.path.as_str();
+    async fn make(
+        &mut self,
+        kind: EntryKind,
+        path: &'a str,
+    ) -> Result<Option<FileSystemFileHandle>, JsValue> {
         let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
         let parent = match &self.parent {
             Some((of, handle)) if *of == folder => handle.clone(),
@@ -162,11 +163,12 @@ impl<'a> Place<'a> {
                 handle
             }
         };
-        let name = free_name(&parent, &safe_component(name)).await?;
-        match entry.kind {
-            EntryKind::File { .. } => opfs::file(&parent, &name, true).await.map(Some),
-            EntryKind::Directory => opfs::directory(&parent, &name, true).await.map(|_| None),
+        let directory = kind == EntryKind::Directory;
+        let name = free_name(&parent, name, directory).await?;
+        if directory {
+            return opfs::directory(&parent, &name, true).await.map(|_| None);
         }
+        opfs::file(&parent, &name, true).await.map(Some)
     }
 
     /// Removes the file that was made last.
@@ -185,12 +187,17 @@ impl<'a> Place<'a> {
         let (top, inner) = path.split_once('/').unwrap_or((path, ""));
         let given = match self.tops.get(top) {
             Some(given) => given.clone(),
-            None => free_name(&self.root, &safe_component(top)).await?,
+            None => free_name(&self.root, top, true).await?,
         };
         handle = opfs::directory(&handle, &given, true).await?;
         self.tops.insert(top.to_owned(), given);
         for name in inner.split('/').filter(|name| !name.is_empty()) {
-            handle = opfs::directory(&handle, &safe_component(name), true).await?;
+            handle = match opfs::directory(&handle, name, true).await {
+                Err(thrown) if is_refusal(&thrown) => {
+                    opfs::directory(&handle, &instead_of(name), true).await?
+                }
+                made => made?,
+            };
         }
         Ok(handle)
     }
@@ -241,46 +248,54 @@ async fn check(
 
 /// The name itself, or a numbered one if there is something of that name. The file system is asked
 /// rather than names compared: some take `A` and `a` for one.
-async fn free_name(parent: &FileSystemDirectoryHandle, name: &str) -> Result<String, JsValue> {
-    for i in 0u32.. {
-        let candidate = numbered(name, i);
+async fn free_name(
+    parent: &FileSystemDirectoryHandle,
+    name: &str,
+    directory: bool,
+) -> Result<String, JsValue> {
+    let (mut name, mut number) = (name.to_owned(), 0);
+    loop {
+        let candidate = numbered(&name, number, directory);
         match opfs::file(parent, &candidate, false).await {
             Ok(_) => {}
             Err(thrown) if error::name(&thrown) == "NotFoundError" => return Ok(candidate),
             // A directory.
             Err(thrown) if error::name(&thrown) == "TypeMismatchError" => {}
+            Err(thrown) if is_refusal(&thrown) && number == 0 && name != instead_of(&name) => {
+                name = instead_of(&name);
+                continue;
+            }
             Err(thrown) => return Err(thrown),
         }
+        number += 1;
     }
-    unreachable!("there are more numbers than files")
 }
 
-/// The path of an entry with every name made safe.
-fn safe_path(entry: &Entry) -> String {
-    entry.path.components().map(safe_component).collect::<Vec<_>>().join("/")
+/// Whether a browser takes a name for none (File System Standard, section 2.4): which ones is its own
+/// choice, such as those that end in `.lnk` or `~`.
+fn is_refusal(thrown: &JsValue) -> bool {
+    error::name(thrown) == "TypeError"
 }
 
-/// `name (1).ext` for 1 and so on, the path itself for 0.
-fn numbered(path: &str, number: u32) -> String {
-    if number == 0 {
-        return path.to_owned();
-    }
-    let name_at = path.rfind('/').map_or(0, |slash| slash + 1);
-    // A name that begins with its only dot has no extension.
-    let dot = path[name_at..].rfind('.').filter(|&dot| dot > 0);
-    let (stem, extension) = path.split_at(dot.map_or(path.len(), |dot| name_at + dot));
-    format!("{stem} ({number}){extension}")
+/// What a name that a browser refused is called instead.
+fn instead_of(name: &str) -> String {
+    format!("_{}_", name.trim_matches('_'))
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+fn places(manifest: &Manifest, file_system: FileSystem) -> Vec<String> {
+    names::places(manifest, file_system, |text| String::from(JsString::from(text).normalize("NFD")))
+}
 
-    #[test]
-    fn numbers_go_before_the_extension() {
-        assert_eq!(numbered("a.txt", 0), "a.txt");
-        assert_eq!(numbered("a.txt", 2), "a (2).txt");
-        assert_eq!(numbered("x/.hidden", 1), "x/.hidden (1)");
-        assert_eq!(numbered("folder.d/b", 1), "folder.d/b (1)");
+/// What the system that the page runs on makes of names: the first that files are saved to.
+fn here() -> FileSystem {
+    let platform = Reflect::get(&js_sys::global(), &"navigator".into())
+        .and_then(|navigator| Reflect::get(&navigator, &"platform".into()));
+    let platform = platform.ok().and_then(|platform| platform.as_string()).unwrap_or_default();
+    if platform.starts_with("Win") {
+        FileSystem::WINDOWS
+    } else if ["Mac", "iP"].iter().any(|apple| platform.starts_with(apple)) {
+        FileSystem::MACOS
+    } else {
+        FileSystem::EXACT
     }
 }

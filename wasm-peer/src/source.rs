@@ -187,7 +187,8 @@ async fn read_joined(reads: &[Read]) -> Result<Vec<Vec<u8>>, Failed> {
     Ok(reads.iter().map(|it| take(it.length)).collect())
 }
 
-/// The type of all blobs that are saved as files: their names say what they are.
+/// The type of all blobs that are saved as files, which browsers save and never show: their names say what
+/// they are.
 pub(crate) const ANY_BYTES: &str = "application/octet-stream";
 
 /// A part of a blob; reads nothing.

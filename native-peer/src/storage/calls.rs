@@ -9,7 +9,11 @@ use std::fs::{File, FileTimes};
 use std::io;
 use std::path::Path;
 
+#[cfg(unix)]
+use cap_std::fs::OpenOptionsExt;
 use cap_std::fs::{Dir, OpenOptions};
+#[cfg(unix)]
+use rustix::fs::OFlags;
 
 #[cfg(feature = "misbehave")]
 pub use self::faults::{Fault, Faults};
@@ -42,20 +46,33 @@ enum Turn {
 }
 
 impl Calls {
-    /// Opens a file, or makes it if the options say so.
+    /// Opens a file, or makes it if the options say so. A link is not followed.
     pub(super) fn open(&self, folder: &Dir, name: &str, options: &OpenOptions) -> io::Result<File> {
         self.turn(Call::Other)?;
-        Ok(folder.open_with(name, options)?.into_std())
+        Ok(folder.open_with(name, &following_no_link(options.clone()))?.into_std())
     }
 
-    /// Opens a file to read it.
+    /// Opens a file or folder to read it. A link is not followed.
     pub(super) fn open_to_read(&self, folder: &Dir, path: &Path) -> io::Result<File> {
         self.turn(Call::Other)?;
-        Ok(folder.open(path)?.into_std())
+        let mut options = OpenOptions::new();
+        options.read(true);
+        Ok(folder.open_with(path, &following_no_link(options))?.into_std())
     }
 
+    /// Opens a folder. A link to one is refused: it may lead anywhere.
     pub(super) fn open_dir(&self, folder: &Dir, name: &str) -> io::Result<Dir> {
         self.turn(Call::Other)?;
+        if !folder.symlink_metadata(name)?.is_dir() {
+            return Err(io::Error::other("something that is not a folder has its name"));
+        }
+        #[cfg(unix)]
+        {
+            let mut options = OpenOptions::new();
+            options.read(true).custom_flags((OFlags::DIRECTORY | OFlags::NOFOLLOW).bits() as i32);
+            Ok(Dir::from_std_file(folder.open_with(name, &options)?.into_std()))
+        }
+        #[cfg(not(unix))]
         folder.open_dir(name)
     }
 
@@ -249,6 +266,18 @@ impl Calls {
         self.written(file, offset, written);
         Ok(written)
     }
+}
+
+/// Has a link refused that stands where a file should. (Links on the way to it lead nowhere outside the
+/// folder, and on Windows neither does this one.)
+fn following_no_link(options: OpenOptions) -> OpenOptions {
+    #[cfg(unix)]
+    let options = {
+        let mut options = options;
+        options.custom_flags(OFlags::NOFOLLOW.bits() as i32);
+        options
+    };
+    options
 }
 
 /// Without faults every call has its turn.

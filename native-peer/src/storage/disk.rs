@@ -10,7 +10,8 @@
 //! stays for when more are: the `ledger` knows what is in its place. `.shoal` goes with the last file.
 //!
 //! Every path is used below a directory handle, so no name leads out of the folder, whatever a manifest
-//! says; and the folders used are ones made here, so no symbolic link is in the way. After a crash
+//! says; and no symbolic link is followed, also not one that somebody puts in the way meanwhile. Nothing
+//! is unpacked, and nothing gets leave to be run. After a crash
 //! nothing claimed is false: data is durable before the [journal] says so, and what the
 //! journal says is checked against signatures and bytes when the share is opened again. Before files are
 //! moved to their place, their lengths and hashes are checked on the disk once more.
@@ -29,6 +30,7 @@ use protocol::bitfield::Bitfield;
 use protocol::event::Recalled;
 use protocol::io::{Kept, StorageError};
 use protocol::manifest::{EntryKind, HashBatch, KnownHashes, Manifest, ShareId, SignedManifest};
+use protocol::names::FileSystem;
 use protocol::piece::{FileIndex, PieceIndex, Span};
 use protocol::signaling::RoomId;
 use tracing::{info, warn};
@@ -129,7 +131,8 @@ impl DiskStorage {
     /// What earlier runs left unfinished of shares of a room. How much of it holds is looked at when it is
     /// opened.
     pub fn left(&self, room: RoomId) -> Vec<(SignedManifest, Recalled)> {
-        let Ok(entries) = self.root.read_dir(STATE) else { return Vec::new() };
+        let Ok(all) = self.calls.open_dir(&self.root, STATE) else { return Vec::new() };
+        let Ok(entries) = all.entries() else { return Vec::new() };
         let left = |folder: Dir| {
             let signed = self.calls.read_if_there(&folder, MANIFEST).ok()?;
             let signed = SignedManifest::from_bytes(&signed).ok()?;
@@ -140,7 +143,9 @@ impl DiskStorage {
             let bytes = lengths.map(u64::from).sum();
             Some((signed, Recalled { bytes, complete: false, saved: false }))
         };
-        let folders = entries.filter_map(|entry| entry.ok()?.open_dir().ok());
+        let folders = entries.filter_map(|entry| {
+            self.calls.open_dir(&all, &entry.ok()?.file_name().to_string_lossy()).ok()
+        });
         folders.filter_map(left).collect()
     }
 
@@ -154,15 +159,20 @@ impl DiskStorage {
     }
 
     /// Opens or makes `.shoal/SHARE`. What is there must be a folder, not a link to one.
-    fn state(&self, share: &Share, signed: &SignedManifest) -> Result<State, StorageError> {
+    fn state(
+        &self,
+        id: ShareId,
+        manifest: &Manifest,
+        signed: &SignedManifest,
+    ) -> Result<State, StorageError> {
         let failed = |e: io::Error| write_failed(STATE, &e);
         let all = self.real_dir(&self.root, STATE).map_err(failed)?;
-        let folder = self.real_dir(&all, &share.id.to_string()).map_err(failed)?;
+        let folder = self.real_dir(&all, &id.to_string()).map_err(failed)?;
         let data = self.real_dir(&folder, DATA).map_err(failed)?;
         // Not written again where it is: a full disk must not keep what is there from being read.
-        let manifest = signed.to_bytes();
-        if self.calls.read_if_there(&folder, MANIFEST).map_err(failed)? != manifest {
-            self.calls.write_whole(&folder, MANIFEST, &manifest).map_err(failed)?;
+        let signed = signed.to_bytes();
+        if self.calls.read_if_there(&folder, MANIFEST).map_err(failed)? != signed {
+            self.calls.write_whole(&folder, MANIFEST, &signed).map_err(failed)?;
         }
         let file = self.calls.open(&folder, JOURNAL, &in_place()).map_err(failed)?;
         match file.try_lock() {
@@ -176,7 +186,7 @@ impl DiskStorage {
             Err(TryLockError::Error(error)) => warn!(%error, "the folder cannot be locked"),
         }
         let journal = Mutex::new(Journal { file, end: 0 });
-        let have = Mutex::new(Bitfield::new(share.manifest.geometry().pieces()));
+        let have = Mutex::new(Bitfield::new(manifest.geometry().pieces()));
         Ok(State { folder, data, journal, have })
     }
 
@@ -226,8 +236,8 @@ impl DiskStorage {
     ) -> Result<Kept, StorageError> {
         // At a second attempt after a failure the first one's lock must not stand in the way.
         self.close(id, false);
-        let share = Share::new(id, manifest.clone());
-        let mut state = self.state(&share, signed)?;
+        let mut state = self.state(id, manifest, signed)?;
+        let share = Share::new(id, manifest.clone(), file_system(&state.folder));
         if exists(&state.folder, Path::new(TOPS)) {
             info!(share = %id, "finishing what an earlier run began");
             let Recorded { hashes, .. } = self.recorded(&share, &state)?;
@@ -244,7 +254,7 @@ impl DiskStorage {
             // Somebody changed the files since. They are theirs now; start anew beside them.
             self.handles.retain(|(share, _)| share != id);
             *lock_write(&share.ledger) = Ledger::default();
-            state = self.state(&share, signed)?;
+            state = self.state(id, manifest, signed)?;
         } else if exists(&state.folder, Path::new(TREE)) {
             self.unbuild(&share, &state).map_err(|e| write_failed(STATE, &e))?;
         }
@@ -426,16 +436,12 @@ impl DiskStorage {
         });
     }
 
-    /// A folder in `parent`, made if need be. A link to one is refused: it may lead anywhere.
+    /// A folder in `parent`, made if need be. A link to one is refused.
     fn real_dir(&self, parent: &Dir, name: &str) -> io::Result<Dir> {
         match self.calls.create_dir(parent, name) {
             Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
-            _ => {}
+            _ => self.calls.open_dir(parent, name),
         }
-        if !parent.symlink_metadata(name)?.is_dir() {
-            return Err(io::Error::other("something that is not a folder has its name"));
-        }
-        self.calls.open_dir(parent, name)
     }
 }
 
@@ -591,8 +597,8 @@ impl Storage for DiskStorage {
 }
 
 impl Share {
-    fn new(id: ShareId, manifest: Arc<Manifest>) -> Self {
-        let places = places::relative(&manifest);
+    fn new(id: ShareId, manifest: Arc<Manifest>, file_system: FileSystem) -> Self {
+        let places = places::relative(&manifest, file_system);
         let is_file =
             |&entry: &usize| matches!(manifest.entries()[entry].kind, EntryKind::File { .. });
         let files = (0..places.len()).filter(is_file).collect();
@@ -620,6 +626,12 @@ impl Share {
     fn is_placed(&self, file: FileIndex) -> bool {
         lock_read(&self.ledger).files.contains_key(&file)
     }
+}
+
+/// How names are compared where the state of a share is: the file system itself is asked, whether it knows
+/// the manifest by another spelling.
+fn file_system(folder: &Dir) -> FileSystem {
+    places::file_system(exists(folder, MANIFEST.to_uppercase().as_ref()))
 }
 
 fn exists(folder: &Dir, name: &Path) -> bool {

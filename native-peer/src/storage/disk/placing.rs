@@ -44,7 +44,8 @@ impl DiskStorage {
                 EntryKind::File { .. } => {
                     let name = self.ready(state, file, entry).map_err(failed)?;
                     let name = Path::new(&name);
-                    self.calls.rename(&state.data, name, &tree, place).map_err(failed)?;
+                    // Names that only this file system takes for one must not cost a file.
+                    self.calls.move_new(&state.data, name, &tree, place).map_err(failed)?;
                     file += 1;
                 }
             }
