@@ -275,7 +275,7 @@ pub enum Storage {
 pub struct PeerInfo {
     /// Its id for this stay.
     pub id: String,
-    /// What it calls itself; empty until connected.
+    /// What it calls itself, as it may be shown; empty until connected.
     pub name: String,
     /// The first digits of its key, once proven.
     pub key: Option<String>,
@@ -339,7 +339,8 @@ pub enum PathKind {
 pub struct ShareInfo {
     /// Its id.
     pub id: String,
-    /// The file's name if it is one file, else the folder's, else `N files`.
+    /// The file's name if it is one file, else the folder's, else `N files`; as it may be shown, see
+    /// [`FileInfo::path`].
     pub title: String,
     /// Number of files.
     pub file_count: u32,
@@ -402,6 +403,38 @@ pub struct ShareInfo {
     pub pieces: u32,
     /// The first [`MAX_FILES_TOLD`] files.
     pub files: Vec<FileInfo>,
+    /// The files of all that may do something when they are opened, as far as their names tell.
+    pub risky: Option<Risky>,
+}
+
+/// Files of a share that may do something when they are opened.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Risky {
+    /// How many there are.
+    pub count: u32,
+    /// The path of the first, as it may be shown.
+    pub first: String,
+    /// Why the first is.
+    pub risk: Risk,
+}
+
+/// Why a file should be opened only if its sender is trusted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Risk {
+    /// It is a program, a package or an installer.
+    Program,
+    /// It is run by another program.
+    Script,
+    /// It leads elsewhere, or starts something when opened or looked at.
+    Shortcut,
+    /// It is a document or add-in with macros.
+    Macros,
+    /// It is mounted like a drive.
+    DiskImage,
+    /// It is one of these made to look like something else.
+    Disguised,
 }
 
 /// At most so many files of a share are listed in [`ShareInfo::files`].
@@ -531,7 +564,7 @@ pub struct SourceInfo {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct FileInfo {
-    /// Its path in the share.
+    /// Its path in the share as it may be shown: what would hide or turn text is U+FFFD.
     pub path: String,
     /// Bytes.
     pub size: u64,
@@ -539,6 +572,8 @@ pub struct FileInfo {
     pub hash: Option<String>,
     /// How urgent it is; absent if it is not wanted.
     pub priority: Option<Priority>,
+    /// What opening it may do, as far as its name tells.
+    pub risk: Option<Risk>,
 }
 
 /// Something happened.
@@ -709,8 +744,10 @@ export interface ShareInfo {
     fromCreator: boolean;
     origin: string;
     pieces: number;
-    files: { path: string; size: number; hash?: string; priority?: Priority }[];
+    files: { path: string; size: number; hash?: string; priority?: Priority; risk?: Risk }[];
+    risky?: { count: number; first: string; risk: Risk };
 }
+export type Risk = "program" | "script" | "shortcut" | "macros" | "diskImage" | "disguised";
 export interface PeerEvent {
     type: "joined" | "serverLost" | "refused" | "peerConnected" | "peerGone" | "notConfirmed" | "shareAdded"
         | "shareRemoved" | "waiting" | "completed" | "failed" | "received" | "banned" | "locked"

@@ -8,15 +8,16 @@ use protocol::event::{
 };
 use protocol::identity::{PublicKey, comparison};
 use protocol::io::{LostCause, PathKind as CorePath};
-use protocol::manifest::EntryKind;
+use protocol::manifest::{EntryKind, Manifest};
+use protocol::names::{Risk as CoreRisk, readable, risk as core_risk};
 use protocol::piece::FileIndex;
 use protocol::policy::Priority as CorePriority;
 use protocol::time::{Duration, Instant};
 
 use crate::api::{
     Access, EventKind, FileInfo, Halt, Halted, Left, MAX_FILES_TOLD, PathKind, PeerEvent, PeerInfo,
-    PeerLink, Person, Priority, ServerState, ShareInfo, ShareState, SourceInfo, Standing, Wait,
-    Waiting, Withheld,
+    PeerLink, Priority, Risk, Risky, ServerState, ShareInfo, ShareState, SourceInfo, Wait, Waiting,
+    Withheld,
 };
 
 /// A peer as embedders see it; `own` is our key, `people` are those whom the user trusts and avoids.
@@ -32,7 +33,7 @@ pub(crate) fn peer(view: PeerView, own: &PublicKey, people: &[Person]) -> PeerIn
     };
     PeerInfo {
         id: view.id.to_string(),
-        name: view.name.clone(),
+        name: shown(&view.name),
         key: view.key.map(|key| key.short()),
         standing: known.map(|person| person.standing).unwrap_or_default(),
         known_as: known.map(|person| person.name.clone()),
@@ -84,10 +85,10 @@ pub(crate) fn server(view: ServerView, now: Instant) -> (ServerState, Option<Str
                 LostCause::Network => ServerState::NetworkGone,
                 LostCause::Server => ServerState::Lost,
             };
-            (state, Some(reason), Some(milliseconds(retry_at.saturating_since(now))))
+            (state, Some(shown(&reason)), Some(milliseconds(retry_at.saturating_since(now))))
         }
         ServerView::Refused { message, .. } => {
-            (ServerState::Refused, Some(format!("the server refused: {message}")), None)
+            (ServerState::Refused, Some(format!("the server refused: {}", shown(&message))), None)
         }
     }
 }
@@ -113,17 +114,18 @@ pub(crate) fn share(
         CoreState::Receiving => (ShareState::Receiving, None),
         CoreState::Finishing => (ShareState::Finishing, None),
         CoreState::Complete => (ShareState::Complete, None),
-        CoreState::Failed(reason) => (ShareState::Failed, Some(reason.to_string())),
+        CoreState::Failed(reason) => (ShareState::Failed, Some(shown(&reason.to_string()))),
     };
     let files = manifest.files().take(MAX_FILES_TOLD).map(|(file, entry)| FileInfo {
-        path: entry.path.to_string(),
+        path: shown(entry.path.as_str()),
         size: entry.size(),
         hash: hash(file),
         priority: view.selection.of(file).map(priority),
+        risk: core_risk(entry.path.as_str()).map(risk),
     });
     ShareInfo {
         id: view.id.to_string(),
-        title: manifest.title(),
+        title: shown(&manifest.title()),
         file_count: manifest.geometry().files(),
         directory_count: count(directories),
         total: manifest.total(),
@@ -140,7 +142,7 @@ pub(crate) fn share(
             .iter()
             .map(|it| Halted {
                 peer: it.peer.to_string(),
-                name: it.name.clone(),
+                name: shown(&it.name),
                 why: match it.halt {
                     CoreHalt::Paused => Halt::Paused,
                     CoreHalt::DiskFull => Halt::DiskFull,
@@ -175,7 +177,7 @@ pub(crate) fn share(
             .iter()
             .map(|source| SourceInfo {
                 peer: source.peer.to_string(),
-                name: source.name.clone(),
+                name: shown(&source.name),
                 bytes: source.bytes,
             })
             .collect(),
@@ -183,30 +185,48 @@ pub(crate) fn share(
         origin: manifest.origin().short(),
         pieces: manifest.geometry().pieces(),
         files: files.collect(),
+        risky: risky(manifest),
     }
 }
 
-/// An event as embedders see it, in a room of this server.
-pub(crate) fn event(event: &Event, server: &str) -> PeerEvent {
-    let mut told = PeerEvent {
-        kind: kind(event),
-        share: None,
-        peer: None,
-        name: None,
-        message: None,
-        link: None,
-    };
+fn risky(manifest: &Manifest) -> Option<Risky> {
+    let found = manifest.risky();
+    let &(first, why) = found.first()?;
+    let first = shown(manifest.file(first).path.as_str());
+    Some(Risky { count: count(found.len()), first, risk: risk(why) })
+}
+
+fn risk(risk: CoreRisk) -> Risk {
+    match risk {
+        CoreRisk::Program => Risk::Program,
+        CoreRisk::Script => Risk::Script,
+        CoreRisk::Shortcut => Risk::Shortcut,
+        CoreRisk::Macros => Risk::Macros,
+        CoreRisk::DiskImage => Risk::DiskImage,
+        CoreRisk::Disguised => Risk::Disguised,
+    }
+}
+
+/// Text from elsewhere, as it may be shown.
+fn shown(text: &str) -> String {
+    readable(text).into_owned()
+}
+
+/// An event as embedders see it.
+pub(crate) fn event(event: &Event) -> PeerEvent {
+    let mut told =
+        PeerEvent { kind: kind(event), share: None, peer: None, name: None, message: None };
     match event {
         Event::Joined { peer } | Event::PeerConnected { peer } => {
             told.peer = Some(peer.to_string());
         }
-        Event::ServerLost { reason, .. } => told.message = Some(reason.clone()),
+        Event::ServerLost { reason, .. } => told.message = Some(shown(reason)),
         Event::Refused { message, .. } => {
-            told.message = Some(format!("the server refused: {message}"));
+            told.message = Some(format!("the server refused: {}", shown(message)));
         }
         Event::PeerGone { peer, name, reason } => {
             told.peer = Some(peer.to_string());
-            told.name = Some(name.clone());
+            told.name = Some(shown(name));
             told.message = Some(close_reason(*reason).to_owned());
         }
         Event::ShareAdded { share }
@@ -214,7 +234,7 @@ pub(crate) fn event(event: &Event, server: &str) -> PeerEvent {
         | Event::Completed { share } => told.share = Some(share.to_string()),
         Event::Failed { share, reason } => {
             told.share = Some(share.to_string());
-            told.message = Some(reason.to_string());
+            told.message = Some(shown(&reason.to_string()));
         }
         Event::Waiting { share, .. } => told.share = Some(share.to_string()),
         // The state says which.
@@ -226,9 +246,13 @@ pub(crate) fn event(event: &Event, server: &str) -> PeerEvent {
         }
         Event::Banned { peer, name, share, proof, .. } => {
             told.peer = Some(peer.to_string());
-            told.name = Some(name.clone());
+            let name = shown(name);
             told.share = Some(share.to_string());
-            told.message = Some(format!("{name} {proof} and is shut out; nothing of it was kept"));
+            told.message = Some(format!(
+                "piece {} from {name} was wrong; nothing of it was kept, and {name} is shut out",
+                piece.0
+            ));
+            told.name = Some(name);
         }
     }
     told

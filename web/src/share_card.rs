@@ -3,7 +3,7 @@
 use leptos::html;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
-use wasm_peer::api::{Access, FileInfo, ShareInfo, ShareState, Storage, Waiting};
+use wasm_peer::api::{Access, FileInfo, Risk, ShareInfo, ShareState, Storage, Waiting};
 use web::format;
 use web::paths;
 use web::text::text;
@@ -48,6 +48,7 @@ pub(crate) fn ShareCard(id: String) -> impl IntoView {
         share.with(|share| status::waiting(share).map(|it| status::timer(it, session.passed_ms())))
     };
     let others = Memo::new(move |_| share.with(|share| status::others(session, share)));
+    let risky = share.with_untracked(risky);
     Some(view! {
         <article
             class="share"
@@ -59,6 +60,7 @@ pub(crate) fn ShareCard(id: String) -> impl IntoView {
             <div class="share-head">
                 <h2 id=title_id class="share-title" dir="auto">{title}</h2>
                 <p class="share-facts">{move || facts(session, share)}</p>
+                {risky.map(|why| view! { <p class="risk">{why}</p> })}
             </div>
             <Bar share />
             <p class="share-status">
@@ -145,6 +147,26 @@ fn facts(session: Session, share: Share) -> String {
         }
         facts.join(" · ")
     })
+}
+
+/// Why what others share may do something when it is opened.
+fn risky(share: &ShareInfo) -> Option<String> {
+    let risky = share.risky.as_ref().filter(|_| !is_ours(share.state))?;
+    Some(match share.file_count {
+        1 => risk(risky.risk).to_owned(),
+        _ => (text().risky_files)(risky.count, &risky.first),
+    })
+}
+
+fn risk(risk: Risk) -> &'static str {
+    match risk {
+        Risk::Program => text().risk_program,
+        Risk::Script => text().risk_script,
+        Risk::Shortcut => text().risk_shortcut,
+        Risk::Macros => text().risk_macros,
+        Risk::DiskImage => text().risk_disk_image,
+        Risk::Disguised => text().risk_disguised,
+    }
 }
 
 /// Whether we share it.
@@ -395,6 +417,7 @@ fn FileRow(file: FileInfo) -> impl IntoView {
         <li class="file">
             <bdi class="file-path">{file.path}</bdi>
             <span class="file-size">{text().units.size(file.size)}</span>
+            {file.risk.map(|why| view! { <span class="risk">{risk(why)}</span> })}
             {hash}
         </li>
     }

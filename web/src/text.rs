@@ -201,6 +201,13 @@ pub struct Catalogue {
     pub files_title: &'static str,
     pub first_files: fn(usize, u32) -> String,
     pub hash_unknown: &'static str,
+    pub risk_program: &'static str,
+    pub risk_script: &'static str,
+    pub risk_shortcut: &'static str,
+    pub risk_macros: &'static str,
+    pub risk_disk_image: &'static str,
+    pub risk_disguised: &'static str,
+    pub risky_files: fn(u32, &str) -> String,
     pub sources_title: &'static str,
     pub source: fn(&str, &str, &str) -> String,
     pub found_here: fn(&str) -> String,
@@ -496,6 +503,20 @@ pub static ENGLISH: Catalogue = Catalogue {
     files_title: "Files and their BLAKE3 hashes",
     first_files: |shown, all| format!("The first {shown} of {}.", files(all as usize)),
     hash_unknown: "hash not known yet",
+    risk_program: "Program: it runs when opened. Open it only if you trust who sent it.",
+    risk_script: "Script: it may run when opened. Open it only if you trust who sent it.",
+    risk_shortcut: "Shortcut: it leads elsewhere when opened. Open it only if you trust who sent it.",
+    risk_macros: "May contain macros. Open it only if you trust who sent it.",
+    risk_disk_image: "Disk image: what is in it may run. Open it only if you trust who sent it.",
+    risk_disguised: "Not what it looks like: it may run when opened. Ask who sent it before you open it.",
+    risky_files: |count, first| {
+        // The name may be written from right to left: it is kept from turning the rest.
+        let first = format!("\u{2068}{first}\u{2069}");
+        match count {
+            1 => format!("1 file may run something when opened: {first}"),
+            n => format!("{n} files may run something when opened, such as {first}"),
+        }
+    },
     sources_title: "Who sent what",
     source: |name, size, part| format!("{name}: {size} ({part})"),
     found_here: |size| format!("{size} were already here."),

@@ -3,6 +3,9 @@
 //! For people, results (the link, the paths of what was received) go to standard output and everything
 //! else to standard error. For scripts everything goes to standard output. The events and their fields
 //! are listed in this crate's README and are kept stable.
+//!
+//! Much of what is said comes from elsewhere: names of files and people, words of servers. Nothing of it can
+//! drive a terminal: that is seen to in the three methods at the end through which everything goes.
 
 use std::io::{IsTerminal, Write};
 use std::path::Path;
@@ -11,9 +14,10 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use native_peer::codes::{Code as SpokenCode, OfferEnd};
 use native_peer::{
-    CloseReason, Copies, Halt, Halted, LostCause, PeerId, PeerView, Proof, PublicKey, ShareId,
-    ShareView, Standing,
+    CloseReason, Copies, Halt, Halted, LostCause, PeerId, PeerView, PublicKey, ShareId, ShareState,
+    ShareView,
 };
+use protocol::names::{Risk, readable};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
@@ -24,6 +28,9 @@ use crate::waits::Wait;
 
 /// Without a terminal, people get a line of progress this often.
 const LINE_INTERVAL: Duration = Duration::from_secs(10);
+
+/// The most files of a share that are named because of what they may do when opened.
+const MAX_RISKY_TOLD: usize = 100;
 
 /// Where everything is said.
 pub(crate) struct Output {
@@ -58,6 +65,7 @@ pub(crate) struct Landed<'a> {
     pub(crate) path: &'a Path,
     pub(crate) size: u64,
     pub(crate) blake3: String,
+    pub(crate) risk: Option<Risk>,
 }
 
 impl Output {
@@ -70,13 +78,12 @@ impl Output {
     /// The link to pass on; and whether it is one that was given out before.
     pub(crate) fn invite(&mut self, link: &str, again: bool) {
         self.event(&json!({ "event": "invite", "link": link, "again": again }));
-        if again && !self.json {
-            self.line("The room of before goes on, with the same link; keep this running:");
-            self.result(link);
-        } else if !self.json {
-            self.line("Give this link to whoever is to have it, and keep this running:");
-            self.result(link);
-        }
+        self.line(if again {
+            "The room of before goes on, with the same link; keep this running:"
+        } else {
+            "Give this link to whoever is to have it, and keep this running:"
+        });
+        self.result(link);
     }
 
     /// A code to pass on, and how long it is good.
@@ -157,7 +164,7 @@ impl Output {
         }));
         self.line(&format!(
             "The server cannot be reached ({}). Trying again in {} s; open connections go on.",
-            printable(reason),
+            reason,
             seconds.ceil()
         ));
     }
@@ -167,13 +174,16 @@ impl Output {
         let shown: Vec<_> = paths.iter().map(|path| path.to_string_lossy()).collect();
         self.event(&json!({ "event": "skipped", "paths": shown }));
         let first = shown.first().map_or("", |path| path);
-        let (count, first) = (paths.len(), printable(first));
+        let count = paths.len();
         self.line(&format!("Not shared, being links or special files: {count}, such as {first}"));
     }
 
     /// A share of ours, or one that was found.
     pub(crate) fn share(&mut self, view: &ShareView) {
         let (title, files) = (view.manifest.title(), view.manifest.files().len());
+        let risky = view.manifest.risky();
+        let named =
+            risky.iter().map(|&(file, risk)| (view.manifest.file(file).path.as_str(), risk));
         self.event(&json!({
             "event": "share",
             "share": view.id.to_string(),
@@ -181,13 +191,28 @@ impl Output {
             "files": files,
             "total": view.manifest.total(),
             "from_creator": view.from_creator,
+            "risky": named
+                .clone()
+                .take(MAX_RISKY_TOLD)
+                .map(|(path, risk)| json!({ "path": path, "risk": risk.word() }))
+                .collect::<Vec<_>>(),
         }));
         let total = size(view.manifest.total());
         let content = match (view.manifest.common_name(), files) {
-            (Some(_), 0 | 2..) => format!("{}: {files} files, {total}", printable(&title)),
-            (Some(_), 1) | (None, _) => format!("{}: {total}", printable(&title)),
+            (Some(_), 0 | 2..) => format!("{title}: {files} files, {total}"),
+            (Some(_), 1) | (None, _) => format!("{title}: {total}"),
         };
         self.line(&content);
+        if let (Some((path, risk)), false) =
+            (named.clone().next(), view.state == ShareState::Shared)
+        {
+            let others = match risky.len() - 1 {
+                0 => String::new(),
+                more => format!(", and {more} more"),
+            };
+            let word = risk.word();
+            self.line(&format!("Risky, may run something when opened: {path} ({word}){others}."));
+        }
     }
 
     /// `words` are those to compare with what the other side is shown.
@@ -301,7 +326,7 @@ impl Output {
             "peer": peer.to_string(),
             "name": name,
         }));
-        let (name, title) = (named(name), printable(title));
+        let name = named(name);
         self.line(&format!("{name} has all of {title}, verified and saved."));
     }
 
@@ -433,7 +458,13 @@ impl Output {
                 .iter()
                 .map(|file| {
                     let path = file.path.to_string_lossy();
-                    json!({ "path": path, "size": file.size, "blake3": file.blake3 })
+                    let risky = file.risk.map(Risk::word);
+                    json!({
+                        "path": path,
+                        "size": file.size,
+                        "blake3": file.blake3,
+                        "risky": risky,
+                    })
                 })
                 .collect();
             let source = |source: &native_peer::Source| {
@@ -461,14 +492,14 @@ impl Output {
             .collect();
         let from =
             if sources.is_empty() { String::new() } else { format!(" ({})", sources.join(", ")) };
-        self.line(&format!("{} is complete and verified{from}.", printable(&title)));
+        self.line(&format!("{title} is complete and verified{from}."));
         let mut last = None;
         for file in files {
             let top = file.path.iter().next();
             if top != last {
                 last = top;
                 let path = folder.join(top.unwrap_or_default());
-                self.result(&printable(&path.to_string_lossy()));
+                self.result(&path.to_string_lossy());
             }
         }
     }
@@ -501,7 +532,7 @@ impl Output {
                 self.line("Interrupted before it was received.");
                 self.can_go_on();
             }
-            _ => self.line(&format!("could not {intent}: {}", printable(message))),
+            _ => self.line(&format!("could not {intent}: {message}")),
         }
     }
 
@@ -514,12 +545,19 @@ impl Output {
 
     fn event(&mut self, event: &Value) {
         if self.json {
-            self.result(&event.to_string());
+            self.print(&escaped(&event.to_string()));
         }
     }
 
-    /// To standard output. When nobody reads it, there is nobody to tell.
+    /// To people, on standard output.
     fn result(&self, line: &str) {
+        if !self.json {
+            self.print(&readable(line));
+        }
+    }
+
+    /// When nobody reads it, there is nobody to tell.
+    fn print(&self, line: &str) {
         let print = || {
             let mut out = std::io::stdout().lock();
             let _ = writeln!(out, "{line}").and_then(|()| out.flush());
@@ -535,6 +573,7 @@ impl Output {
         if self.json {
             return;
         }
+        let line = readable(line);
         let print = || {
             let _ = writeln!(std::io::stderr(), "{line}");
         };
@@ -600,12 +639,24 @@ fn capitalized(text: &str) -> String {
 
 /// A name that somebody gave themselves, or what to say instead.
 fn named(name: &str) -> String {
-    if name.trim().is_empty() { "Somebody".into() } else { printable(name) }
+    if name.trim().is_empty() { "Somebody".into() } else { name.to_owned() }
 }
 
-/// Text from elsewhere, without what would drive a terminal.
-pub(crate) fn printable(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+/// The same JSON, without what would drive the terminal of somebody who looks at it.
+fn escaped(json: &str) -> String {
+    let mut escaped = String::with_capacity(json.len());
+    for c in json.chars() {
+        let mut buffer = [0; 4];
+        let text: &str = c.encode_utf8(&mut buffer);
+        if readable(text) == text {
+            escaped.push(c);
+        } else {
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                escaped.push_str(&format!("\\u{unit:04x}"));
+            }
+        }
+    }
+    escaped
 }
 
 fn close_reason(reason: CloseReason) -> &'static str {
@@ -648,8 +699,11 @@ mod tests {
     }
 
     #[test]
-    fn names_cannot_drive_the_terminal() {
-        assert_eq!(named("\u{1b}[2Jeve\n"), "\u{fffd}[2Jeve\u{fffd}");
+    fn scripts_get_names_as_they_are_and_terminals_nothing_that_drives_them() {
+        let name = "\u{1b}[2J\u{9b}31m\u{7f}\u{202e}é\u{e0041}\n";
+        let json = escaped(&json!({ "name": name }).to_string());
+        assert!(json.chars().all(|c| matches!(c, ' '..='~' | 'é')), "{json}");
+        assert_eq!(serde_json::from_str::<Value>(&json).unwrap()["name"], name);
         assert_eq!(named(" "), "Somebody");
     }
 }

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use native_peer::codes::{self, Code as SpokenCode};
 use native_peer::storage::{DiskStorage, Storage};
-use native_peer::{Event, InviteLink, Selection, ShareId, ShareView};
+use native_peer::{Event, InviteLink, Selection, ShareId};
+use protocol::names::risk;
 use tokio::time::Instant;
 
 use crate::failure::{Code, Failure};
@@ -187,8 +188,9 @@ async fn tell_complete(
     for (file, path) in &places {
         let hash = hashes.get(file.0 as usize).copied().flatten();
         let hash = hash.ok_or_else(|| other("a hash is not known"))?;
-        let size = view.manifest.file(*file).size();
-        files.push(Landed { path, size, blake3: hash.to_string() });
+        let entry = view.manifest.file(*file);
+        let risk = risk(entry.path.as_str());
+        files.push(Landed { path, size: entry.size(), blake3: hash.to_string(), risk });
     }
     let folder = folder.canonicalize().unwrap_or_else(|_| PathBuf::from(folder));
     output.complete(&view, &folder, &files);

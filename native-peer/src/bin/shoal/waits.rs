@@ -181,7 +181,7 @@ fn for_company(peer: &Peer, snapshot: &Snapshot, barred: Option<CloseReason>) ->
                 ),
                 LostCause::Server => Wait::new(
                     "server",
-                    format!("The server cannot be reached ({}).", crate::output::printable(reason)),
+                    format!("The server cannot be reached ({reason})."),
                     "Check its address and your network; it is tried again by itself.",
                 ),
             };
