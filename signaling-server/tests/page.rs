@@ -148,16 +148,24 @@ async fn the_page_may_do_what_it_needs_and_no_more() {
         ("default-src", "'none'"),
         ("connect-src", "'self'"),
         ("worker-src", "'self'"),
-        ("img-src", "'self' data: blob:"),
+        ("img-src", "'self'"),
+        ("style-src", "'self'"),
         ("frame-ancestors", "'none'"),
         ("base-uri", "'none'"),
         ("form-action", "'none'"),
+        ("require-trusted-types-for", "'script'"),
+        ("trusted-types", "shoal"),
     ] {
         assert_eq!(directive(name), sources);
     }
+    for loose in ["unsafe-inline", "'unsafe-eval'", "http:", "https:", "*", "data:", "blob:"] {
+        assert!(!policy.contains(loose), "{loose} in {policy}");
+    }
     // A worker's policy is that of its script, which must be able to start WebAssembly.
     let worker = server.http("GET", "/worker.js", "").await;
-    assert!(worker.header("content-security-policy").unwrap().contains("'wasm-unsafe-eval';"));
+    let worker = worker.header("content-security-policy").unwrap();
+    assert!(worker.contains("'wasm-unsafe-eval';"));
+    assert!(worker.contains("require-trusted-types-for 'script'"));
 }
 
 #[tokio::test]
@@ -170,6 +178,7 @@ async fn every_answer_is_hardened() {
             ("referrer-policy", "no-referrer"),
             ("cross-origin-opener-policy", "same-origin"),
             ("cross-origin-resource-policy", "same-origin"),
+            ("cross-origin-embedder-policy", "require-corp"),
         ] {
             assert_eq!(answer.header(name), Some(value), "{name} of {path}");
         }

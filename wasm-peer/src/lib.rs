@@ -55,6 +55,7 @@ mod signaling;
 mod source;
 mod stats;
 mod storage;
+mod trusted;
 mod view;
 mod wire;
 mod zip;

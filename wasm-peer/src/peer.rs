@@ -12,7 +12,7 @@ use js_sys::{Array, Function, Reflect};
 use wasm_bindgen::prelude::*;
 use web_sys::{
     Blob, ErrorEvent, FileSystemDirectoryHandle, HtmlAnchorElement, MessageEvent,
-    PageTransitionEvent, Storage, Url, Window, Worker, WorkerOptions, WorkerType,
+    PageTransitionEvent, Storage, Url, Window, Worker,
 };
 
 use crate::api::{
@@ -20,7 +20,7 @@ use crate::api::{
 };
 use crate::connection::Broker;
 use crate::wire::{self, Command, ToWindow, ToWorker};
-use crate::{error, handles};
+use crate::{error, handles, trusted};
 
 /// How long the address of a saved blob stays valid, in milliseconds. The browser needs it only until
 /// the download has begun; until then people may be asked where to put it.
@@ -393,9 +393,7 @@ impl Peer {
 
 impl Inner {
     fn new(worker_url: &str) -> Result<Rc<Self>, JsValue> {
-        let options = WorkerOptions::new();
-        options.set_type(WorkerType::Module);
-        let worker = Worker::new_with_options(worker_url, &options)?;
+        let worker = trusted::worker(worker_url)?;
         let post = worker.clone();
         let broker = Broker::new(Rc::new(move |connection, report, transfer: &Array| {
             let message = wire::to_js(&ToWorker::Connection { connection, report });

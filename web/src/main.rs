@@ -4,6 +4,10 @@
 //!
 //! `session` holds the one room the page is in; the other modules are the parts of the screen, named after
 //! what they show. All words are in [`web::text`].
+//!
+//! Names from elsewhere become text and values of attributes, never HTML: the page's Trusted Types
+//! (signaling-server, `page/policy.rs`) forbid that altogether. Leptos makes HTML of elements inside a view
+//! that are nothing but literals; there are none, and one would fail every test in a browser.
 #![allow(unreachable_pub, reason = "the component macro makes all components `pub`")]
 
 #[cfg(target_arch = "wasm32")]

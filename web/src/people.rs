@@ -7,6 +7,9 @@ use web::text::text;
 
 use crate::session::Session;
 
+/// Not in the view itself: there, an element of nothing but literals would be made from HTML (`main.rs`).
+const OUR_DOT: &str = "dot is-us";
+
 #[component]
 pub(crate) fn People() -> impl IntoView {
     let session = Session::of_page();
@@ -34,7 +37,7 @@ pub(crate) fn People() -> impl IntoView {
             <h2 id="people-title" class="section-title">{text().people_title}</h2>
             <ul class="people-list">
                 <li class="person">
-                    <span class="dot is-us" aria-hidden="true"></span>
+                    <span class=OUR_DOT aria-hidden="true"></span>
                     <span class="person-name">{move || (text().you)(&us.get().unwrap_or_default())}</span>
                 </li>
                 <For each=move || ids.get() key=String::clone let:id>

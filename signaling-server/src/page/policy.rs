@@ -1,8 +1,5 @@
 //! What the page may do in the browser: a Content Security Policy (CSP3) for a page that needs only
-//! itself and its WebSocket, and the other headers that close what is not used.
-//!
-//! Not yet there: `require-trusted-types-for 'script'`. Starting a worker from a URL would need a policy
-//! of its own in the page's code.
+//! itself and its WebSocket, Trusted Types, and the other headers that close what is not used.
 
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::Response;
@@ -10,16 +7,20 @@ use data_encoding::BASE64;
 use sha2::{Digest, Sha256};
 
 /// Headers that every answer has.
-const HEADERS: [(HeaderName, &str); 5] = [
+const HEADERS: [(HeaderName, &str); 6] = [
     (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
     (header::REFERRER_POLICY, "no-referrer"),
     (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+    (HeaderName::from_static("cross-origin-embedder-policy"), "require-corp"),
     (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
     (
         HeaderName::from_static("permissions-policy"),
-        "accelerometer=(), browsing-topics=(), camera=(), display-capture=(), geolocation=(), \
-         gyroscope=(), hid=(), magnetometer=(), microphone=(), midi=(), payment=(), serial=(), usb=(), \
-         xr-spatial-tracking=()",
+        "accelerometer=(), autoplay=(), bluetooth=(), browsing-topics=(), camera=(), \
+         clipboard-read=(), display-capture=(), encrypted-media=(), fullscreen=(), gamepad=(), \
+         geolocation=(), gyroscope=(), hid=(), identity-credentials-get=(), idle-detection=(), \
+         local-fonts=(), magnetometer=(), microphone=(), midi=(), payment=(), picture-in-picture=(), \
+         publickey-credentials-get=(), serial=(), storage-access=(), sync-xhr=(), usb=(), \
+         window-management=(), xr-spatial-tracking=()",
     ),
 ];
 
@@ -42,6 +43,10 @@ pub(crate) async fn harden(mut response: Response) -> Response {
 /// The policy of a file of the page. `html` is its text if it is HTML: the scripts inside it, such as
 /// Trunk's loader, are allowed by their hash. Workers have the policy of their own script.
 ///
+/// Text never becomes HTML or the address of a script (`require-trusted-types-for`), but by way of the one
+/// policy that the page starts its worker with (wasm-peer, `trusted.rs`). Pictures come from the page
+/// alone, so that nothing received can be shown.
+///
 /// `connect-src 'self'` includes the WebSocket of the same host and port (CSP3, section 6.7.2.8), shown in
 /// Chromium 156 and Firefox 153, page and worker.
 pub(crate) fn content_security_policy(html: &[u8]) -> HeaderValue {
@@ -50,8 +55,9 @@ pub(crate) fn content_security_policy(html: &[u8]) -> HeaderValue {
         .collect();
     let policy = format!(
         "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'{hashes}; worker-src 'self'; \
-         connect-src 'self'; img-src 'self' data: blob:; style-src 'self'; font-src 'self'; \
-         manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+         connect-src 'self'; img-src 'self'; style-src 'self'; font-src 'self'; \
+         manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; \
+         require-trusted-types-for 'script'; trusted-types shoal"
     );
     HeaderValue::try_from(policy).expect("a policy is plain text")
 }
