@@ -1,6 +1,9 @@
 //! Chromium and Firefox, headless, each with a fresh profile and a folder for downloads, driven through
 //! WebDriver (chromedriver, geckodriver). What a page shows is left to [`crate::page`], and so are the
 //! hard things done to a single page (crash, freeze, small quota).
+//!
+//! A browser in which a page broke its Content Security Policy, with or without Trusted Types, fails the
+//! test when it is dropped, whatever else the test looks at.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -8,9 +11,9 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use fantoccini::wd::{Capabilities, WebDriverCompatibleCommand, WindowHandle};
+use fantoccini::error::CmdError;
+use fantoccini::wd::{Capabilities, WindowHandle};
 use fantoccini::{Client, ClientBuilder};
-use http::Method;
 use hyper_util::client::legacy::connect::HttpConnector;
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -18,7 +21,6 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::runtime::Handle;
 use tokio::sync::{Mutex, MutexGuard};
-use url::Url;
 
 use crate::network::Side;
 use crate::page::Page;
@@ -26,6 +28,8 @@ use crate::process::Process;
 use crate::server::Server;
 use crate::wait::{Look, SOON, while_progressing};
 use crate::{proc, programs};
+
+mod console;
 
 /// Which browser.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,6 +42,9 @@ pub enum BrowserKind {
 
 /// A running browser. Dropping it ends it with its driver; if the test is failing, what its windows
 /// show is kept first.
+///
+/// # Panics
+/// When dropped, if a page broke its policy and [`Browser::breaches`] was not asked.
 #[derive(Debug)]
 pub struct Browser {
     kind: BrowserKind,
@@ -93,6 +100,8 @@ impl Browser {
         command.args(["--port=0"]);
         if kind == BrowserKind::Firefox {
             command.arg("--websocket-port=0").arg("--profile-root").arg(&profile);
+            // For what Firefox writes to its own console.
+            command.arg("--allow-system-access");
         }
         let mut driver = Process::start(program, &mut command);
         let port: u16 = driver
@@ -197,26 +206,32 @@ impl Browser {
     }
 
     /// Asserts that no page has complained on the console: errors, refused by the content security
-    /// policy or not found. Firefox does not tell its driver.
+    /// policy or not found. Of Firefox's, only what its policy refused counts.
     ///
     /// # Panics
     /// If one has.
     pub async fn assert_no_complaints(&self) {
-        let complaints = self.complaints().await;
+        let complaints = self.complaints().await.expect("the driver tells what the browser logged");
         assert!(complaints.is_empty(), "the console has complaints: {complaints:#?}");
     }
 
-    async fn complaints(&self) -> Vec<String> {
-        if self.kind == BrowserKind::Firefox {
-            return Vec::new();
-        }
+    /// How pages and their workers broke their Content Security Policy since the last time, in the words
+    /// of the browser.
+    ///
+    /// # Panics
+    /// If the browser cannot tell.
+    pub async fn breaches(&self) -> Vec<String> {
+        let complaints = self.complaints().await.expect("the driver tells what the browser logged");
+        complaints.into_iter().filter(|it| console::is_breach(it)).collect()
+    }
+
+    /// What was logged since the last time.
+    async fn complaints(&self) -> Result<Vec<String>, CmdError> {
         let client = self.client.lock().await;
-        let log = client.issue_cmd(ConsoleLog).await.expect("chromedriver keeps a log");
-        let entries = log.as_array().cloned().unwrap_or_default();
-        let severe = entries.iter().filter(|entry| entry["level"] == "SEVERE");
-        let messages = severe.map(|entry| entry["message"].to_string());
-        // A page asks before it is closed only where a person, and not a driver, has used it.
-        messages.filter(|message| !message.contains("'beforeunload' confirmation")).collect()
+        match self.kind {
+            BrowserKind::Chromium => console::of_chromium(&client).await,
+            BrowserKind::Firefox => console::of_firefox(&client).await,
+        }
     }
 
     /// Ids and command lines of the browser's processes.
@@ -289,31 +304,40 @@ impl Browser {
             }
         }
         drop(client);
-        for complaint in self.complaints().await {
+        for complaint in self.complaints().await.unwrap_or_default() {
             eprintln!("--- {:?} complains: {complaint}", self.kind);
         }
+    }
+
+    /// Does something while this is dropped; `None` if it takes too long.
+    fn at_last<T: Send>(&self, act: impl Future<Output = T> + Send) -> Option<T> {
+        // The runtime's own thread may not block on it: another one does.
+        let runtime = Handle::current();
+        std::thread::scope(|scope| {
+            let done = scope.spawn(|| {
+                runtime.block_on(async {
+                    tokio::time::timeout(Duration::from_secs(20), act).await.ok()
+                })
+            });
+            done.join().ok().flatten()
+        })
     }
 }
 
 impl Drop for Browser {
     fn drop(&mut self) {
-        if !std::thread::panicking() {
-            return;
-        }
-        // The runtime's own thread may not block on it: another one does.
-        let runtime = Handle::current();
-        let test = test_name();
-        std::thread::scope(|scope| {
-            let kept = scope.spawn(|| {
-                runtime.block_on(async {
-                    tokio::time::timeout(Duration::from_secs(20), self.keep_what_is_seen(&test))
-                        .await
-                })
-            });
-            if !kept.join().is_ok_and(|kept| kept.is_ok()) {
+        if std::thread::panicking() {
+            let test = test_name();
+            if self.at_last(self.keep_what_is_seen(&test)).is_none() {
                 eprintln!("--- {:?} could not say what it shows", self.kind);
             }
-        });
+            return;
+        }
+        // A browser that a test has ended, or driven to its end, has nothing to say.
+        let complaints = self.at_last(self.complaints()).and_then(Result::ok).unwrap_or_default();
+        let breaches: Vec<String> =
+            complaints.into_iter().filter(|it| console::is_breach(it)).collect();
+        assert!(breaches.is_empty(), "a page broke its policy in {:?}: {breaches:#?}", self.kind);
     }
 }
 
@@ -407,19 +431,5 @@ fn capabilities(value: Value) -> Capabilities {
     match value {
         Value::Object(map) => map,
         _ => unreachable!("capabilities are written as an object"),
-    }
-}
-
-/// Takes what the browser logged since the last time; chromedriver's own command.
-#[derive(Debug)]
-struct ConsoleLog;
-
-impl WebDriverCompatibleCommand for ConsoleLog {
-    fn endpoint(&self, base: &Url, session: Option<&str>) -> Result<Url, url::ParseError> {
-        base.join(&format!("session/{}/se/log", session.unwrap_or_default()))
-    }
-
-    fn method_and_body(&self, _: &Url) -> (Method, Option<String>) {
-        (Method::POST, Some(json!({ "type": "browser" }).to_string()))
     }
 }
