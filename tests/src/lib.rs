@@ -15,6 +15,7 @@ pub mod browser;
 pub mod files;
 pub mod hostile;
 pub mod link;
+pub mod names;
 pub mod network;
 pub mod outage;
 pub mod page;

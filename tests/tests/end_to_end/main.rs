@@ -15,6 +15,7 @@ mod interop;
 mod killed;
 mod membership;
 mod misbehaving;
+mod names;
 mod origin;
 mod outages;
 mod page_waits;
