@@ -14,7 +14,9 @@ use data_encoding::HEXLOWER;
 use crate::codec::{DecodeError, Reader, Writer};
 use crate::identity::{BadSignature, DeviceKey, PublicKey, Signature};
 use crate::names::{Risk, risk};
-use crate::piece::{FileIndex, Geometry, GeometryError, PieceHash, PieceIndex, PieceSize};
+use crate::piece::{
+    FileIndex, Geometry, GeometryError, MAX_PIECES, PieceHash, PieceIndex, PieceSize,
+};
 use crate::signaling::RoomId;
 
 const VERSION: u8 = 1;

@@ -125,7 +125,6 @@ fn options(arguments: &Arguments) -> Result<Options, SettingError> {
         ice_servers: IceServers::new(&arguments.ice_servers, secret.as_deref(), lifetime)?,
         page: arguments.page.clone(),
         trust_forwarded_for: arguments.trust_forwarded_for,
-        ..Options::default()
     })
 }
 

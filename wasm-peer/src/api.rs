@@ -241,6 +241,44 @@ pub struct State {
     pub shut_out: bool,
     /// Whom the user trusts and avoids; see `setStanding`.
     pub people: Vec<Person>,
+    /// The code to be spoken that was made last, until it is taken back; see `offerCode`.
+    pub code: Option<CodeInfo>,
+}
+
+/// A code to be spoken, good for one guest.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CodeInfo {
+    /// How it stands.
+    pub state: CodeState,
+    /// The code, such as `4-brave-otter-lamp`, once the server has given its number.
+    pub code: Option<String>,
+    /// In how many milliseconds it expires, while it can be used.
+    pub left_ms: Option<f64>,
+    /// What became of it, at its end: a sentence.
+    pub message: Option<String>,
+    /// How many codes were burnt since the room was entered, this one included.
+    pub burnt: u32,
+}
+
+/// How a code stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum CodeState {
+    /// The server was asked for its number.
+    Asking,
+    /// It can be used, once.
+    Offered,
+    /// Somebody is entering it.
+    Tried,
+    /// Somebody knew it, and has the invite.
+    Taken,
+    /// Somebody entered its number and did not know the words: it is of no use any more.
+    Burnt,
+    /// Nobody used it in time.
+    Expired,
+    /// The server was lost, refused, or has no codes.
+    Failed,
 }
 
 /// The connection to the server.
@@ -629,6 +667,10 @@ pub enum EventKind {
     Locked,
     /// The creator started the room anew; see [`PeerEvent::link`].
     StartedAnew,
+    /// Somebody is entering our code.
+    CodeTried,
+    /// Our code is of no use any more; see [`State::code`].
+    CodeEnded,
 }
 
 #[wasm_bindgen(typescript_custom_section)]
@@ -684,6 +726,13 @@ export interface State {
     locked: boolean;
     shutOut: boolean;
     people: Person[];
+    code?: {
+        state: "asking" | "offered" | "tried" | "taken" | "burnt" | "expired" | "failed";
+        code?: string;
+        leftMs?: number;
+        message?: string;
+        burnt: number;
+    };
 }
 export type Standing = "neutral" | "trusted" | "avoided";
 export interface Person { publicKey: string; standing: Standing; name: string; }
@@ -751,7 +800,7 @@ export type Risk = "program" | "script" | "shortcut" | "macros" | "diskImage" | 
 export interface PeerEvent {
     type: "joined" | "serverLost" | "refused" | "peerConnected" | "peerGone" | "notConfirmed" | "shareAdded"
         | "shareRemoved" | "waiting" | "completed" | "failed" | "received" | "banned" | "locked"
-        | "startedAnew";
+        | "startedAnew" | "codeTried" | "codeEnded";
     share?: string;
     peer?: string;
     name?: string;

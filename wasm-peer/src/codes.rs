@@ -161,7 +161,7 @@ impl Line {
             let sender = sender.clone();
             move |event| drop(sender.unbounded_send(event))
         };
-        let signaling = match Signaling::open(server, report) {
+        let signaling = match Signaling::open(server, false, report) {
             Ok(signaling) => Some(signaling),
             Err(reason) => {
                 let closed = SignalingEvent::Closed { cause: LostCause::Server, reason };

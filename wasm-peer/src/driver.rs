@@ -109,6 +109,11 @@ enum Input {
     Available(Option<u64>),
     /// Whom the user trusts and avoids.
     People(Vec<Person>),
+    /// Of the code with this number, counted from the first one made here.
+    Code {
+        number: u32,
+        event: OfferEvent,
+    },
     /// The files of a share of ours cannot be read any more.
     Lost {
         share: ShareId,
@@ -410,6 +415,7 @@ impl Driver {
                 self.people = people;
                 self.apply_policy(now);
             }
+            Input::Code { number, event } => self.note_code(number, event),
             Input::Lost { share } => {
                 if self.sources.remove(&share).is_some() && self.swarm.detach(now, share).is_ok() {
                     self.detached.insert(share, Access::ChooseAgain);
@@ -570,6 +576,34 @@ impl Driver {
         let invite = Invite::new(profile::random(), &self.key.public());
         self.swarm.start_anew(now, &invite, &without?).map_err(|error| error.to_string())?;
         Ok(invite.to_link(&self.server))
+    }
+
+    fn offer_code(&mut self) {
+        self.codes_made += 1;
+        let (worker, number) = (self.worker.clone(), self.codes_made);
+        let report = move |event| worker.handle(Input::Code { number, event });
+        self.code = Some(codes::Offer::start(&self.server, self.invite.clone(), report));
+    }
+
+    fn note_code(&mut self, number: u32, event: OfferEvent) {
+        let Some(code) = self.code.as_mut().filter(|_| number == self.codes_made) else { return };
+        let (kind, message) = match &event {
+            OfferEvent::Offered { .. } => (None, None),
+            OfferEvent::Tried => (Some(api::EventKind::CodeTried), None),
+            OfferEvent::Ended(end) => (Some(api::EventKind::CodeEnded), Some(end.to_string())),
+        };
+        code.note(event);
+        self.codes_burnt += u32::from(code.is_burnt());
+        if let Some(kind) = kind {
+            post(&ToWindow::Event(api::PeerEvent {
+                kind,
+                share: None,
+                peer: None,
+                name: None,
+                message,
+                link: None,
+            }));
+        }
     }
 
     fn share(&mut self, now: Instant, files: Vec<SharedFile>) -> Result<String, String> {
@@ -1012,6 +1046,7 @@ impl Driver {
             locked: self.swarm.is_locked(),
             shut_out: self.swarm.is_shut_out(),
             people: self.people.clone(),
+            code: self.code.as_ref().map(|code| code.info(now, self.codes_burnt)),
         }
     }
 

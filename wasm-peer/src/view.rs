@@ -16,8 +16,8 @@ use protocol::time::{Duration, Instant};
 
 use crate::api::{
     Access, EventKind, FileInfo, Halt, Halted, Left, MAX_FILES_TOLD, PathKind, PeerEvent, PeerInfo,
-    PeerLink, Priority, Risk, Risky, ServerState, ShareInfo, ShareState, SourceInfo, Wait, Waiting,
-    Withheld,
+    PeerLink, Person, Priority, Risk, Risky, ServerState, ShareInfo, ShareState, SourceInfo,
+    Standing, Wait, Waiting, Withheld,
 };
 
 /// A peer as embedders see it; `own` is our key, `people` are those whom the user trusts and avoids.
@@ -212,10 +212,16 @@ fn shown(text: &str) -> String {
     readable(text).into_owned()
 }
 
-/// An event as embedders see it.
-pub(crate) fn event(event: &Event) -> PeerEvent {
-    let mut told =
-        PeerEvent { kind: kind(event), share: None, peer: None, name: None, message: None };
+/// An event as embedders see it, in a room of this server.
+pub(crate) fn event(event: &Event, server: &str) -> PeerEvent {
+    let mut told = PeerEvent {
+        kind: kind(event),
+        share: None,
+        peer: None,
+        name: None,
+        message: None,
+        link: None,
+    };
     match event {
         Event::Joined { peer } | Event::PeerConnected { peer } => {
             told.peer = Some(peer.to_string());
@@ -248,10 +254,7 @@ pub(crate) fn event(event: &Event) -> PeerEvent {
             told.peer = Some(peer.to_string());
             let name = shown(name);
             told.share = Some(share.to_string());
-            told.message = Some(format!(
-                "piece {} from {name} was wrong; nothing of it was kept, and {name} is shut out",
-                piece.0
-            ));
+            told.message = Some(format!("{name} {proof} and is shut out; nothing of it was kept"));
             told.name = Some(name);
         }
     }

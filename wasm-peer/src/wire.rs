@@ -136,6 +136,10 @@ pub(crate) enum Command {
         /// The public keys of those who are not told.
         without: Vec<String>,
     },
+    /// Make a code to be spoken, in place of the one before → nothing; how it stands is in the state.
+    OfferCode,
+    /// Take the code back → nothing.
+    WithdrawCode,
     /// Put another policy in force → nothing.
     SetPolicy(Box<Policy>),
     /// Say goodbye and let go of everything → nothing.

@@ -439,7 +439,7 @@ impl DiskStorage {
     /// A folder in `parent`, made if need be. A link to one is refused.
     fn real_dir(&self, parent: &Dir, name: &str) -> io::Result<Dir> {
         match self.calls.create_dir(parent, name) {
-            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
             _ => self.calls.open_dir(parent, name),
         }
     }

@@ -18,7 +18,7 @@ use crate::identity::PublicKey;
 use crate::invite::{Invite, InviteLink};
 use crate::manifest::{HashBatch, Manifest, ShareId, SharePath, SignedManifest};
 use crate::message::{BlockItem, PeerMessage, decode_blocks};
-use crate::names::safe_component;
+use crate::names::{FileSystem, safe_component, safe_top};
 use crate::piece::{FileIndex, MAX_PIECES, PieceIndex};
 use crate::receipt::Receipt;
 use crate::signaling::{ClientMessage, Envelope, PeerId, ResumeToken, RoomId, ServerMessage};
@@ -109,10 +109,15 @@ pub fn manifest(bytes: &[u8]) {
 /// A path of a share, and what its names become here.
 pub fn path(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
-    assert_safe(&safe_component(text));
+    for file_system in [FileSystem::EXACT, FileSystem::MACOS, FileSystem::WINDOWS] {
+        assert_safe(&safe_component(text, file_system));
+        assert_safe(&safe_top(text, file_system));
+    }
     let Ok(path) = SharePath::new(text) else { return };
     assert_eq!(path.as_str(), text);
-    path.components().for_each(|name| assert_safe(&safe_component(name)));
+    for name in path.components() {
+        assert_safe(&safe_component(name, FileSystem::WINDOWS));
+    }
 }
 
 fn assert_safe(name: &str) {

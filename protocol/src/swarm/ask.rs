@@ -185,9 +185,8 @@ impl Swarm {
 
     /// Bytes of a share that were asked for and are not yet written.
     pub(super) fn in_flight_of(&self, id: ShareId) -> u64 {
-        self.asked_of(id)
-            + self.shelf.get(&id).map_or(0, Share::unproven_bytes)
-            + self.unwritten_of(id)
+        let unproven = self.shelf.get(&id).map_or(0, Share::unproven_bytes);
+        self.asked_of(id) + unproven + self.unwritten_of(id)
     }
 
     /// Bytes of a share that were asked for and have not come.

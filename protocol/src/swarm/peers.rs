@@ -16,7 +16,7 @@ use super::server::LAST_RETRY;
 use super::shelf::PeerShare;
 use crate::confirm::{Side, Transcript};
 use crate::envelope::Signal;
-use crate::event::{CloseReason, Event, Halt, PeerLink};
+use crate::event::{CloseReason, Event, Halt, PeerLink, Proof};
 use crate::identity::{PublicKey, Signature};
 use crate::io::{
     Channel, ConnectionEvent, ConnectionId, ConnectionRequest, ConnectionState, Description,
@@ -69,6 +69,9 @@ pub(super) struct Member {
     pub(super) replaced: Option<Instant>,
     /// It answered that the room is locked.
     pub(super) has_locked_us_out: bool,
+    /// Since when it is tried to connect to it, and whether it was told that this is in vain.
+    trying: Option<Instant>,
+    told: bool,
     /// Attempts since it was last connected.
     attempts: u32,
     /// Whether it ever was.
@@ -187,6 +190,8 @@ impl Member {
             extra: Extra::new(now),
             replaced: None,
             has_locked_us_out: false,
+            trying: None,
+            told: false,
             attempts: 0,
             was_connected: false,
             dial_at: Some(dial_at),
@@ -448,6 +453,7 @@ impl Swarm {
             member.name = name;
             member.attempts = 0;
             member.has_locked_us_out = false;
+            (member.trying, member.told) = (None, false);
             member.was_connected = true;
         }
         // Perhaps a way for signals to others.

@@ -12,3 +12,4 @@ mod outages;
 mod room;
 mod scale;
 mod server;
+mod vectors;

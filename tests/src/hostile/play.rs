@@ -575,7 +575,11 @@ impl Client {
                 let pong = Play::text(&ServerMessage::Pong);
                 let _gone = self.said.send(Say::Message(pong));
             }
-            ClientMessage::Leave => {
+            // Codes are another's game; here nobody is told of any.
+            ClientMessage::Leave
+            | ClientMessage::OfferCode { .. }
+            | ClientMessage::ClaimCode { .. }
+            | ClientMessage::CodeMessage { .. } => {
                 let _gone = self.said.send(Say::Close);
             }
         }

@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use native_peer::storage::DiskStorage;
-use native_peer::{DeviceKey, Event, InviteLink, Options, Peer, sources};
+use native_peer::{DeviceKey, InviteLink, Options, Peer, sources};
 use protocol::names::{readable, risk};
 use serde_json::Value;
 use tests::wait::{SOON, until};
@@ -192,7 +192,7 @@ fn enter(bench: &Workbench, link: &str, number: u8, name: &str) -> Peer {
         ..Options::new(link.server, key, Arc::new(storage))
     };
     let (peer, mut events) = Peer::start(options).expect("a peer starts");
-    tokio::spawn(async move { while let Some::<Event>(_) = events.recv().await {} });
+    tokio::spawn(async move { while events.recv().await.is_some() {} });
     peer
 }
 

@@ -36,7 +36,7 @@ pub(crate) enum Code {
     /// Files could not be read or written.
     Files = 9,
     /// The code is wrong, used up or expired.
-    Code = 10,
+    Spent = 10,
     /// Stopped by a signal before the work was done.
     Interrupted = 130,
 }
@@ -54,7 +54,7 @@ impl Code {
             Self::DiskFull => "disk-full",
             Self::Changed => "changed",
             Self::Files => "files",
-            Self::Code => "code",
+            Self::Spent => "code",
             Self::Interrupted => "interrupted",
         }
     }
@@ -133,7 +133,7 @@ impl From<ClaimFailure> for Failure {
             | ClaimError::Impostor
             | ClaimError::CreatorLeft
             | ClaimError::CreatorSilent
-            | ClaimError::Broke => Code::Code,
+            | ClaimError::Broke => Code::Spent,
         };
         Self::new(code, error.to_string())
     }
@@ -144,7 +144,7 @@ impl From<OfferEnd> for Failure {
         let code = match end {
             OfferEnd::Unreachable(_) | OfferEnd::Lost(_) => Code::Unreachable,
             OfferEnd::NoCodes | OfferEnd::Refused(_) => Code::Refused,
-            _ => Code::Code,
+            _ => Code::Spent,
         };
         Self::new(code, end.to_string())
     }

@@ -14,8 +14,8 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use native_peer::codes::{Code as SpokenCode, OfferEnd};
 use native_peer::{
-    CloseReason, Copies, Halt, Halted, LostCause, PeerId, PeerView, PublicKey, ShareId, ShareState,
-    ShareView,
+    CloseReason, Copies, Halt, Halted, LostCause, PeerId, PeerView, Proof, PublicKey, ShareId,
+    ShareState, ShareView, Standing,
 };
 use protocol::names::{Risk, readable};
 use serde_json::{Value, json};
@@ -124,7 +124,7 @@ impl Output {
             told["reason"] = json!(reason);
         }
         self.event(&told);
-        let sentence = capitalized(&printable(&end.to_string()));
+        let sentence = capitalized(&end.to_string());
         match end {
             OfferEnd::Taken
             | OfferEnd::Unreachable(_)
@@ -235,8 +235,7 @@ impl Output {
                 self.line(&format!("{name} is connected, whom you trust."));
             }
             Some(person) => {
-                let known_as = printable(&person.name);
-                self.line(&format!("{name} is connected, whom you trust as {known_as}."));
+                self.line(&format!("{name} is connected, whom you trust as {}.", person.name));
             }
             None => self.line(&format!("{name} is connected.")),
         }
@@ -276,15 +275,11 @@ impl Output {
         people: impl Iterator<Item = (&'a PublicKey, &'a Person)>,
     ) {
         self.event(&json!({ "event": "own-key", "key": own.to_string() }));
-        if !self.json {
-            self.result(&format!("you      {own}"));
-        }
+        self.result(&format!("you      {own}"));
         for (key, person) in people {
             self.event(&people::to_json(key, person));
-            if !self.json {
-                let (standing, name) = (people::word(person.standing), printable(&person.name));
-                self.result(format!("{standing:8} {key} {name}").trim_end());
-            }
+            let (standing, name) = (people::word(person.standing), &person.name);
+            self.result(format!("{standing:8} {key} {name}").trim_end());
         }
     }
 
@@ -527,7 +522,7 @@ impl Output {
                 self.line("Interrupted; the code is of no use any more.");
             }
             // What became of the code was told as it happened.
-            (Code::Code | Code::Unreachable | Code::Refused, "give the invite") => {}
+            (Code::Spent | Code::Unreachable | Code::Refused, "give the invite") => {}
             (Code::Interrupted, _) => {
                 self.line("Interrupted before it was received.");
                 self.can_go_on();

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use native_peer::codes::{self, Code as SpokenCode};
 use native_peer::storage::{DiskStorage, Storage};
-use native_peer::{Event, InviteLink, Selection, ShareId};
+use native_peer::{Event, InviteLink, Selection, ShareId, ShareView};
 use protocol::names::risk;
 use tokio::time::Instant;
 

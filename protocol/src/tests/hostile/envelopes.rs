@@ -17,7 +17,7 @@ use crate::signaling::{
     ClientMessage, Envelope, MAX_ENVELOPE_BYTES, PeerId, ResumeToken, RoomId, ServerMessage,
 };
 use crate::swarm::{Config, Swarm};
-use crate::time::Instant;
+use crate::time::{Duration, Instant};
 
 const US: PeerId = PeerId(1);
 const THEM: PeerId = PeerId(2);
@@ -89,8 +89,12 @@ fn candidate(n: u16) -> Signal {
 }
 
 fn give(swarm: &mut Swarm, from: PeerId, envelope: &Envelope) {
+    give_at(swarm, NOW, from, envelope);
+}
+
+fn give_at(swarm: &mut Swarm, now: Instant, from: PeerId, envelope: &Envelope) {
     let message = ServerMessage::Signal { from, envelope: envelope.clone() };
-    swarm.handle_signaling(NOW, SignalingEvent::Message(message));
+    swarm.handle_signaling(now, SignalingEvent::Message(message));
 }
 
 /// What a machine wants done, and how many things.
@@ -217,24 +221,13 @@ fn reordered_signals_are_heard_once_or_not_at_all() {
     let envelopes = seal(3, &signals);
     let mut swarm = machine();
     assert_nothing_but_who(&mut swarm, &envelopes[1]);
-    for at in [0, 3, 1, 2] {
-        give(&mut swarm, THEM, &envelopes[at]);
-        let (requests, _) = outputs(&mut swarm);
-        let expected = |request: &ConnectionRequest| match (&signals[at], request) {
-            (Signal::Candidate(said), ConnectionRequest::AddCandidate { candidate, .. }) => {
-                said == candidate
-            }
-            (Signal::Description(said), request) => match request {
-                ConnectionRequest::SetRemoteDescription { description, .. } => said == description,
-                ConnectionRequest::Open { .. } => true,
-                _ => false,
-            },
-            _ => false,
-        };
-        assert!(requests.iter().all(expected), "{at}: {requests:?}");
-    }
+    assert_heard(&mut swarm, &envelopes[0]);
+    assert_heard(&mut swarm, &envelopes[3]);
+    // Candidates may overtake each other, and each is heard once.
+    assert_heard(&mut swarm, &envelopes[2]);
+    assert_heard(&mut swarm, &envelopes[1]);
     for envelope in &envelopes {
-        assert_nothing(&mut swarm, THEM, envelope, "once more");
+        assert_nothing(&mut swarm, THEM, envelope, "a replay");
     }
 }
 
@@ -263,8 +256,10 @@ fn of_a_million_changed_envelopes_none_is_heard() {
         let opened =
             envelope::open(&invite().signaling_key(), Route { from, ..route() }, &envelope);
         assert!(opened.is_err(), "{n}: change {kind} was not noticed: {opened:?}");
+        // A server that says more in so short a time is left.
+        let now = NOW + Duration::from_micros(300 * n);
         for swarm in [&mut fresh, &mut busy] {
-            give(swarm, from, &envelope);
+            give_at(swarm, now, from, &envelope);
             assert_eq!(outputs(swarm), (vec![], 0), "{n}: change {kind} had an effect");
         }
     }

@@ -6,6 +6,7 @@ use crate::event::Halt;
 use crate::message::{
     Block, BlockItem, Holding, Instead, PeerMessage, RequestId, Run, decode_blocks,
 };
+use crate::roster::Roster;
 use crate::signaling::{ClientMessage, ErrorCode, IceServer, Resume, ResumeToken, ServerMessage};
 
 /// Every kind of message with its fields, in the order in which they travel.
@@ -18,6 +19,9 @@ pub(super) fn messages() -> Vec<(&'static str, Value, PeerMessage)> {
     let envelope = Envelope::new(vec![1, 2, 3]).unwrap();
     let batch = HashBatch::sign(share, PieceIndex(3), vec![PieceHash([0x66; 32])], &key(DEVICE));
     let receipt = Receipt::sign(room(), share, 1_700_000_000_000, &key(OTHER_DEVICE));
+    let only = Some(vec![key(OTHER_DEVICE).public()]);
+    let locked = Roster::sign(room(), 1_700_000_000_000, only, &key(DEVICE));
+    let open = Roster::sign(room(), 1_700_000_000_001, None, &key(DEVICE));
     let told =
         |distance, holding| PeerMessage::Share { share, manifest_bytes: 300, distance, holding };
     vec![
@@ -117,6 +121,31 @@ pub(super) fn messages() -> Vec<(&'static str, Value, PeerMessage)> {
             "relay",
             json!({ "from": PeerId(1), "to": PeerId(2), "envelope": "010203" }),
             PeerMessage::Relay { from: PeerId(1), to: PeerId(2), envelope },
+        ),
+        (
+            "roster",
+            json!({
+                "creator": hex(&locked.creator.0),
+                "made_ms": locked.made_ms,
+                "only": [hex(&key(OTHER_DEVICE).public().0)],
+                "signature": hex(&locked.signature.0),
+            }),
+            PeerMessage::Roster(locked),
+        ),
+        (
+            "roster",
+            json!({
+                "creator": hex(&open.creator.0),
+                "made_ms": open.made_ms,
+                "only": null,
+                "signature": hex(&open.signature.0),
+            }),
+            PeerMessage::Roster(open),
+        ),
+        (
+            "anew",
+            json!({ "invite": hex(&invite().to_bytes()) }),
+            PeerMessage::Anew { invite: invite() },
         ),
         ("goodbye", json!({ "reason": 4 }), PeerMessage::Goodbye { reason: 4 }),
     ]

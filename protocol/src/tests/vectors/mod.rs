@@ -15,9 +15,10 @@ use data_encoding::{BASE64URL_NOPAD, HEXLOWER};
 use serde_json::{Value, json};
 
 use crate::bitfield::Bitfield;
+use crate::code::spoken;
 use crate::confirm::{Side, Transcript};
 use crate::envelope::{self, Opened, Route, Signal};
-use crate::identity::{DeviceKey, PublicKey, Signature};
+use crate::identity::{DeviceKey, PublicKey, Signature, comparison};
 use crate::invite::{Invite, InviteLink};
 use crate::io::{Candidate, Description, Fingerprint, Role};
 use crate::manifest::{Entry, EntryKind, HashBatch, Manifest, ShareId, SharePath, SignedManifest};
@@ -102,13 +103,15 @@ fn invites() {
 
 #[test]
 fn keys_and_signatures() {
-    const CONTEXTS: [&str; 5] = [
+    const CONTEXTS: [&str; 6] = [
         "shoal v1 sender signs a signal",
         "shoal v1 peer confirms a connection",
         "shoal v1 origin signs a manifest for a room",
         "shoal v1 origin signs piece hashes",
         "shoal v1 holder signs a receipt for a whole share",
+        "shoal v1 creator of a room says who is let in",
     ];
+    let compared = comparison(&key(DEVICE).public(), &key(OTHER_DEVICE).public());
     let message = b"what is signed";
     let signed = |context| {
         json!({
@@ -124,6 +127,9 @@ fn keys_and_signatures() {
             "device_key": hex(&DEVICE),
             "public_key": hex(&key(DEVICE).public().0),
             "signatures": CONTEXTS.map(signed),
+            "compared_with": hex(&key(OTHER_DEVICE).public().0),
+            "comparison": compared,
+            "words": spoken(&compared),
         }),
     );
     let public = PublicKey(array(&found["public_key"]));
@@ -163,6 +169,7 @@ fn signals() -> Vec<(Value, Signal)> {
         ),
         (json!({ "kind": "end-of-candidates" }), Signal::Candidate(None)),
         (json!({ "kind": "busy" }), Signal::Busy),
+        (json!({ "kind": "locked" }), Signal::Locked),
     ]
 }
 
