@@ -255,10 +255,12 @@ impl Play {
                 self.misdeed();
                 return member.close();
             }
-            Behaviour::FakeJoins | Behaviour::RepeatedJoins => {
+            Behaviour::RepeatedJoins => {
                 return self.pester(member.clone(), PESTER);
             }
-            Behaviour::JoinedAgain => return self.pester(member.clone(), PESTER * 10),
+            Behaviour::FakeJoins | Behaviour::JoinedAgain => {
+                return self.pester(member.clone(), PESTER * 10);
+            }
             _ => return,
         };
         self.misdeed();
@@ -453,6 +455,7 @@ impl Play {
                 state.held.push(sent);
                 self.release_later();
             }
+            Behaviour::ForgedId | Behaviour::Impostor => addressee.pass(&sent),
             Behaviour::StripCandidates if length <= CANDIDATE_BYTES => {}
             Behaviour::StripDescriptions if length > CANDIDATE_BYTES => {}
             Behaviour::Withhold => {}
