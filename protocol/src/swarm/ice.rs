@@ -5,7 +5,7 @@
 use crate::signaling::IceServer;
 
 /// Browsers warn of more than four and take longer with each.
-const MAX_SERVERS: usize = 8;
+const MAX_SERVERS: usize = 4;
 /// Addresses of one server: UDP, TCP and TLS, over IPv4 and IPv6.
 const MAX_URLS: usize = 6;
 /// A host name has up to 253 letters (RFC 1035, section 2.3.4).
