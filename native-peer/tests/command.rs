@@ -39,6 +39,7 @@ fn help_is_as_recorded() {
         ("send", &["send", "--help"]),
         ("receive", &["receive", "--help"]),
         ("code", &["code", "--help"]),
+        ("people", &["people", "--help"]),
     ] {
         let config = TempDir::new().unwrap();
         let output = shoal(config.path(), arguments);

@@ -4,7 +4,7 @@
 //! Here names lose what could still mislead a person or a program, on this machine or on the next one
 //! that the files are copied to. Ordinary names, in whatever script, stay as they are to the byte where
 //! the file system can hold them; so what only Windows refuses (`:`, `CON`, a dot at the end) is changed
-//! only for it. [`places`] does this for a whole share, [`readable`] for what is shown, and [`risk`] says
+//! only for it. [`places()`] does this for a whole share, [`readable`] for what is shown, and [`risk()`] says
 //! what opening a file may do. What exists already is the adapter's.
 
 use std::borrow::Cow;

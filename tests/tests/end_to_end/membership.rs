@@ -6,6 +6,7 @@
 
 use serde_json::Value;
 use tests::page::Page;
+use tests::wait::{SOON, until};
 use tests::{Browser, BrowserKind, Server, Shoal, turn};
 
 use crate::{PIECE, Workbench};
@@ -96,7 +97,11 @@ async fn a_command_locks_the_room_after_its_guests_and_receives_from_trusted_peo
     let link = sender.invite_link().await;
     let mut first = Shoal::receive(&link, &bench.path("first"), &["--stay"]);
     first.complete().await;
-    first.event_where("locked", |event| event["locked"] == true).await;
+    let is_locked = |event: &Value| event["event"] == "locked" && event["locked"] == true;
+    until("the room to be locked", SOON, async || {
+        first.events().iter().any(is_locked).then_some(())
+    })
+    .await;
     let mut second = Shoal::receive(&link, &bench.path("second"), &[]);
     second.event_where("waiting", |event| event["for"] == "locked").await;
     assert!(second.events().iter().all(|event| event["event"] != "share"), "it saw what is shared");
