@@ -10,6 +10,7 @@ use crate::event::{CloseReason, Event, ServerView};
 use crate::identity::PublicKey;
 use crate::io::{ConnectionId, Description, LostCause, Role, SignalingEvent, SignalingRequest};
 use crate::message::PeerMessage;
+use crate::names::readable;
 use crate::signaling::{
     ClientMessage, Envelope, ErrorCode, MAX_MEMBERS_TOLD, PeerId, Resume, SIGNALING_VERSION,
     ServerMessage,
@@ -474,14 +475,9 @@ impl Swarm {
 
 /// Text of a server as it may be shown: on one line, in the order in which it is written, and not long.
 fn shown(text: &str) -> String {
-    // Marks that change the direction of text (Unicode Standard Annex 9, section 2).
-    let turns = |c: char| matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    let mut shown: String = text
-        .chars()
-        .take(MAX_SHOWN)
-        .map(|c| if c.is_control() || turns(c) { '\u{fffd}' } else { c })
-        .collect();
-    if text.chars().nth(MAX_SHOWN).is_some() {
+    let end = text.char_indices().nth(MAX_SHOWN).map(|(end, _)| end);
+    let mut shown = readable(&text[..end.unwrap_or(text.len())]).into_owned();
+    if end.is_some() {
         shown.push('…');
     }
     shown

@@ -4,6 +4,7 @@ use std::cell::Cell;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use super::assert_nobody_confirmed;
 use crate::event::{CloseReason, Event, Failure, Halt, PeerView, ShareState, Waiting};
 use crate::io::{Channel, Role, StorageError, StorageRequest};
 use crate::manifest::ShareId;
@@ -354,13 +355,7 @@ fn a_spliced_connection_is_refused_and_nothing_is_said_on_it() {
     world.share(0, &[("secret", data(0, 10))]);
     world.add();
     world.run_for(MINUTE);
-    for peer in &world.peers {
-        assert!(peer.swarm.peers().all(|peer| !peer.is_connected()));
-        let refused = |event: &Event| {
-            matches!(event, Event::PeerGone { reason: CloseReason::NotConfirmed, .. })
-        };
-        assert!(peer.events.iter().any(refused), "{:?}", peer.events);
-    }
+    assert_nobody_confirmed(&world);
 }
 
 #[test]

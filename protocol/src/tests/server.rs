@@ -4,6 +4,7 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
+use super::assert_nobody_confirmed;
 use crate::event::{CloseReason, Event, PeerLink, ServerView};
 use crate::io::SignalingEvent;
 use crate::message::PeerMessage;
@@ -119,13 +120,7 @@ fn a_certificate_that_was_not_announced_is_refused_before_anything_is_said() {
     world.share(0, &[("secret", data(0, 10))]);
     world.add();
     world.run_for(MINUTE);
-    for peer in &world.peers {
-        assert!(peer.swarm.peers().all(|peer| !peer.is_connected()));
-        let refused = |event: &Event| {
-            matches!(event, Event::PeerGone { reason: CloseReason::NotConfirmed, .. })
-        };
-        assert!(peer.events.iter().any(refused), "{:?}", peer.events);
-    }
+    assert_nobody_confirmed(&world);
 }
 
 #[test]
