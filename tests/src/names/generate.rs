@@ -106,7 +106,7 @@ fn absolute() -> Vec<String> {
         "/", "//", "\\", "\\\\", "C:", "c:\\", "C:/", "Z:..\\", "\\\\?\\C:\\", "\\\\.\\", "\\??\\",
         "\\\\server\\share\\", "//server/share/", "\\\\127.0.0.1\\c$\\", "\\\\?\\UNC\\server\\share\\",
         "\\\\?\\GLOBALROOT\\Device\\", "file:///", "file:\\\\", "~/", "~root/", "~", "$HOME/",
-        "${HOME}/", "$(pwd)/", "%APPDATA%\\", "%USERPROFILE%/", "%SystemRoot%\\", "/proc/self/root/",
+        "${HOME}/", "$(pwd)/", "%APPDATA%\\", "%USERPROFILE%/", "%SystemRoot%\\", "/proc/self/cwd/",
         "/dev/", "/proc/self/fd/1/", ":", "::", "C::", "1:", "\u{ff23}:", "C\u{ff1a}", "Macintosh HD:",
         "smb:\\\\server\\", "/./", "\\/",
     ];
