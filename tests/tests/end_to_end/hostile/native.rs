@@ -67,7 +67,7 @@ async fn assert_told(receiver: &mut Shoal, told: Told) {
     let causes = told.waits();
     // The other side may give up first: then nobody is there at the end.
     let is_named = |wait: &&Value| causes.iter().any(|cause| wait["for"] == *cause);
-    assert!(causes.is_empty() || waits.iter().any(|wait| is_named(wait)), "it is told {waits:?}");
+    assert!(causes.is_empty() || waits.iter().any(is_named), "it is told {waits:?}");
     for wait in waits {
         assert!(wait["action"].as_str().is_some_and(|it| !it.is_empty()), "no action: {wait}");
     }
