@@ -46,7 +46,7 @@ pub(crate) fn is_online() -> bool {
     window().navigator().on_line()
 }
 
-/// Whether the window is wide enough for two columns; the same width as in `style.css`.
+/// Whether the window is wide enough for two columns; the same width as in `style/modes.css`.
 pub(crate) fn is_wide() -> bool {
     window().match_media("(min-width: 56rem)").ok().flatten().is_some_and(|query| query.matches())
 }

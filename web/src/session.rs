@@ -105,7 +105,7 @@ impl Default for Uploads {
 /// So long after the last byte sent somebody still counts as fetching.
 const UPLOAD_RECENT_MS: f64 = 5_000.0;
 
-/// Colours that `style.css` has for peers.
+/// Colours that `style/people.css` has for peers.
 const TONES: usize = 6;
 
 impl Session {

@@ -30,7 +30,7 @@ const SLOW: f64 = 4.0;
 /// Requests under way on one lane; far fewer than a peer puts up with.
 const MAX_ASKED: usize = 256;
 /// While a share has so much that is not durable, its disk is slower than its sources …
-const SLOW_DISK_BYTES: u64 = 2 << 20;
+const SLOW_DISK_BYTES: u64 = 1 << 20;
 /// … and with all that was asked for it comes to no more than this, which a crash would cost.
 const MAX_UNDURABLE_BYTES: u64 = 4 << 20;
 /// Only when so few pieces are missing, a piece is asked of a second peer …

@@ -1,0 +1,337 @@
+//! English.
+
+use super::Catalogue;
+use crate::format::Units;
+
+/// English.
+pub static ENGLISH: Catalogue = Catalogue {
+    units: Units {
+        decimal: ".",
+        bytes: ["B", "kB", "MB", "GB", "TB", "PB"],
+        per_second: "/s",
+        time: ["s", "min", "h", "d"],
+        percent: "%",
+    },
+
+    product: "Shoal",
+    headline: "Files, straight to the people you mean.",
+    about: "Drop something, pass the link on, and it travels directly between your browsers, \
+            with everyone who has a piece helping the rest.",
+    server_sees: "The server only introduces you to each other: it sees which addresses meet and when, \
+                  but never your files, their names, or the key in the link.",
+    drop_here: "Drop files or folders",
+    drop_more: "Drop more, or",
+    drop_now: "Let go to share",
+    drop_note: "or paste them. They stay on this device until someone you invite receives them.",
+    choose_files: "Choose files",
+    choose_folder: "Choose folder",
+    join_title: "Were you invited?",
+    join_label: "Invite link or code",
+    join_hint: "A code looks like 4-brave-otter-lamp. Opening a link itself works too.",
+    join: "Join",
+    not_an_invite: "That is neither a link nor a code. Copy the whole link again, including the part after #, or \
+                    type the number and the three words of a code.",
+    nothing_typed: "Paste the invite link, or type the code, first.",
+
+    making_room: "Making a room…",
+    joining: "Joining…",
+    reading_files: |n| match n {
+        0 => "Reading the folder…".to_owned(),
+        n => format!("Reading the folder… {}", files(n)),
+    },
+    adding_files: |n| format!("Adding {}…", files(n)),
+    nothing_found: "There was no file in that. Drop files or folders from your file manager.",
+    not_added: |cause| format!("Could not share that: {cause}"),
+    leave: "Leave",
+    connecting: "Connecting…",
+    connected: "Connected",
+    lost_short: "Server lost",
+    offline_short: "Offline",
+    refused_short: "Refused",
+    server_lost: |cause| {
+        format!(
+            "{} Transfers under way go on; nobody new can join until it is back.",
+            ENGLISH.sentence(if cause.is_empty() { "the server cannot be reached" } else { cause })
+        )
+    },
+    server_refused: |cause| {
+        format!(
+            "{} Leave this room, or reload the page to try once more.",
+            ENGLISH.sentence(if cause.is_empty() { "the server refused us" } else { cause })
+        )
+    },
+    offline: "This device is offline. Check its network; everything goes on by itself once it is back.",
+    try_now: "Try now",
+    reload: "Reload",
+    dismiss: "Dismiss",
+
+    invite_title: "Pass it on",
+    invite_link: "Invite link",
+    invite_note: "Whoever has this link is in the room. Send it only to people you mean.",
+    copy: "Copy",
+    copied: "Copied",
+    copy_by_hand: "Press Ctrl+C or ⌘C to copy",
+    share_link: "Share…",
+    show_qr: "QR code",
+    qr_alt: "QR code of the invite link",
+    keep_open: "Keep this page open until they have everything.",
+    code_title: "Code to be spoken",
+    code_about: "Somebody beside you, or on the phone? A code is three words, good for one of them.",
+    show_code: "Show a code",
+    new_code: "New code",
+    withdraw_code: "Take it back",
+    code_asking: "Asking the server for a code…",
+    code_note: "Tell it to one person, who enters it on the first page here. One wrong word uses it up.",
+    code_left: |duration| format!("Good for another {duration}"),
+    code_tried: "Somebody is entering it…",
+    codes_burnt: |sentence, n| {
+        format!(
+            "{sentence} That makes {n} codes used up this way. If nobody mistyped them, somebody guesses: pass \
+             the link on instead."
+        )
+    },
+
+    people_title: "Who is here",
+    you: |name| format!("You ({name})"),
+    someone: "Someone",
+    namesake: |name, number| format!("{name} ({number})"),
+    made_room: "made this room",
+    peer_waiting: "not connected yet",
+    peer_connecting: "connecting…",
+    peer_reviving: "connection broke, reviving it…",
+    peer_room: |size| format!("room for {size}"),
+    path_lan: "same network",
+    path_direct: "direct",
+    path_relayed: "through a relay",
+    round_trip: |ms| match ms.round() as u32 {
+        0 => "under 1\u{a0}ms".to_owned(),
+        ms => format!("{ms}\u{a0}ms"),
+    },
+    sent: |size| format!("sent {size}"),
+    received: |size| format!("received {size}"),
+    alone_with_share: "Nobody else yet. Pass the link on.",
+    alone: "Nobody else is here.",
+    lock_room: "Lock the room",
+    locked_note: "The room is locked: nobody new is let in, even with the link.",
+    open_note: "Open to everybody who has the link.",
+    shut_out: "This room is locked, and you are not let in. Ask whoever made it to open it; this page goes on \
+               by itself then.",
+    trusted: "trusted",
+    trusted_as: |name| format!("trusted as {name}"),
+    trust_title: |name| format!("Is it {name}?"),
+    words_note: |name| {
+        format!(
+            "Read these words to each other, by telephone say. If {name} sees the same ones, it is really \
+             them, and nobody in between."
+        )
+    },
+    trust: "Trust",
+    avoid: "Avoid",
+    start_anew_without: "Start the room anew without them",
+    started_anew: "Whoever made this room has started it anew. Files are shared there again.",
+    go_to_new_room: "Go to the new room",
+    namesake_warning: |name| {
+        format!(
+            "Careful: this is not the {name} whom you trust, only somebody with that name. Compare the words \
+             below before you believe it."
+        )
+    },
+    locked_event: "The room is locked now.",
+    opened_event: "The room is open again.",
+
+    shelf_title: "Files in this room",
+    shelf_empty: "Nothing is shared yet. It shows up here as soon as somebody shares.",
+    shelf_empty_alone: "Nobody is here at the moment. Ask whoever invited you to open their page; \
+                        this one waits.",
+    shelf_empty_long: "Still nobody here. Ask whoever invited you to open their page. If it is open, \
+                       compare the link: one wrong character leads to another, empty room.",
+    shelf_connecting: "Connecting to who is here. What they share shows up as soon as that is done.",
+    files: |n| files(n as usize),
+    empty_folders: |n| plural(n as usize, "1 empty folder", "empty folders"),
+    from_you: "from you",
+    from: |name| format!("from {name}"),
+    receive: "Receive",
+    receive_into_folder: "Receive into a folder…",
+    zip_note: "Saves as one ZIP.",
+    pause: "Pause",
+    resume: "Resume",
+    discard: "Discard",
+    cancel: "Cancel",
+    save: "Save",
+    stop_sharing: "Stop sharing",
+    allow_access: "Allow access",
+    choose_files_again: "Choose the files again",
+    choose_folder_again: "Choose the folder again",
+    try_again: "Try again",
+    remove: "Delete from this browser",
+    progress_of: |title| format!("Progress of {title}"),
+    memory_only: |limit| {
+        format!(
+            "This browser keeps what it receives in memory (a private window?). More than about {limit} may \
+             not fit, and reloading loses it. A normal window uses the disk."
+        )
+    },
+    too_large_for_memory: |needed| {
+        format!(
+            "This needs {needed} of memory, which may not be there. Open the invite in a normal window \
+             instead."
+        )
+    },
+    no_room: |needed, left| {
+        format!(
+            "This needs {needed}, but the browser has room for {left}. Free some disk space first."
+        )
+    },
+
+    shared: "Shared",
+    received_by: |n| format!("received by {}", grouped(n as usize)),
+    not_received_yet: "nobody has it yet",
+    copies: |n| format!("{:.1} copies in the room", (n * 10.0).floor() / 10.0),
+    may_close: "you may close this tab",
+    available: "Available",
+    opening: "Preparing…",
+    receiving: "Receiving",
+    time_left: |duration| format!("{duration} left"),
+    from_peers: |n| format!("from {}", plural(n, "1 peer", "peers")),
+    unfinished: "Unfinished",
+    unfinished_hint: "This is left from before. Resume fetches only what is missing; Discard erases it.",
+    received_before: "Received before",
+    received_before_hint: "All of it is still in this browser, to be saved again. Discard erases it.",
+    detached: "Its files cannot be read",
+    detached_permission_hint: "The browser needs your permission to read these files once more, as after \
+                               a reload. Others then go on from where they are.",
+    detached_choose_hint: "The browser has lost sight of these files, as after a reload. Choose the same \
+                           ones, and others go on from where they are.",
+
+    waiting_for: |duration| format!("For {duration}"),
+    next_try: |duration| format!("next try in {duration}"),
+    next_try_now: "trying now",
+    waiting_connecting: "Connecting",
+    waiting_connecting_hint: "Connecting to someone who may have it. If it takes long, ask whether their \
+                              page is open.",
+    waiting_source: "Waiting for someone who has it",
+    waiting_source_hint: "It goes on by itself as soon as they are here. Ask them to open this room.",
+    nobody_has: |missing| {
+        format!(
+            "Nobody here has the last {missing}. It goes on by itself as soon as someone does: ask \
+             whoever shared it to open this room."
+        )
+    },
+    source_unreadable: "The sender cannot read the files",
+    source_unreadable_hint: "Their page was loaded again. Ask them to allow access, or to choose the files \
+                             again; then it goes on by itself.",
+    waiting_silence: "Waiting for an answer",
+    waiting_silence_hint: "The connection may have broken; it is revived or made anew by itself. If that \
+                           takes long, check the network here and there.",
+    paused: "Paused",
+    paused_hint: "You paused it. It goes on from here when you resume it.",
+    paused_by_them: "Paused by the sender",
+    paused_by_them_hint: "Whoever has it does not send at the moment. It goes on by itself when they do.",
+    receiving_off: "Receiving is off",
+    receiving_off_hint: "It goes on from here when you switch receiving on.",
+    disk_full: "Disk full",
+    disk_full_hint: |needed, available| {
+        let room = match (needed, available) {
+            (Some(needed), Some(available)) => {
+                format!("It needs {needed}, and there is room for {available}.")
+            }
+            (Some(needed), None) => format!("It needs {needed}, and there is less room than that."),
+            (None, _) => "There is no room for the rest.".to_owned(),
+        };
+        format!(
+            "{room} Free some space, or delete something received here; then it goes on by itself. What \
+             came so far is kept."
+        )
+    },
+    budget: "Over the storage budget",
+    budget_hint: |needed| {
+        let needed = needed.map_or("This".to_owned(), |it| format!("{it} more"));
+        format!(
+            "{needed} would be over what this page may keep. Save and delete something received here; \
+             then it goes on by itself."
+        )
+    },
+    halted_paused: |name| format!("{name} has paused it."),
+    halted_disk_full: |name| {
+        format!("{name} has no room left; it goes on once some space is free there.")
+    },
+    halted_unreadable: |name| {
+        format!("{name} cannot read its files: ask them to allow access, or to choose them again.")
+    },
+    too_little_room: |name, size| format!("{name} has room for only {size}."),
+
+    finishing: "Checking…",
+    saving: "Saving…",
+    ready_to_save: "Ready to save",
+    complete: "Complete",
+    serving_on: |size| format!("passed {size} on to others"),
+    failed: "Stopped",
+    not_saved: |cause| format!("Could not save: {cause}"),
+    part_of: |have, total| format!("{have} of {total}"),
+
+    details: "Details",
+    files_title: "Files and their BLAKE3 hashes",
+    first_files: |shown, all| format!("The first {shown} of {}.", files(all as usize)),
+    hash_unknown: "hash not known yet",
+    risk_program: "Program: it runs when opened. Open it only if you trust who sent it.",
+    risk_script: "Script: it may run when opened. Open it only if you trust who sent it.",
+    risk_shortcut: "Shortcut: it leads elsewhere when opened. Open it only if you trust who sent it.",
+    risk_macros: "May contain macros. Open it only if you trust who sent it.",
+    risk_disk_image: "Disk image: what is in it may run. Open it only if you trust who sent it.",
+    risk_disguised: "Not what it looks like: it may run when opened. Ask who sent it before you open it.",
+    risky_files: |count, first| {
+        // The name may be written from right to left: it is kept from turning the rest.
+        let first = format!("\u{2068}{first}\u{2069}");
+        match count {
+            1 => format!("1 file may run something when opened: {first}"),
+            n => format!("{n} files may run something when opened, such as {first}"),
+        }
+    },
+    sources_title: "Who sent what",
+    source: |name, size, part| format!("{name}: {size} ({part})"),
+    found_here: |size| format!("{size} were already here."),
+    in_vain: |size| format!("{size} came twice or wrong and were dropped."),
+
+    joined_event: |name| format!("{name} is here."),
+    left_event: |name, cause| match cause {
+        "" => format!("{name} has left."),
+        cause => ENGLISH.sentence(&format!("{name} is not here any more: {cause}")),
+    },
+    received_event: |name, title| format!("{name} has received {title}."),
+    complete_event: |title| format!("{title} is complete."),
+    banned_event: |name| {
+        format!("{name} sent wrong data and was shut out of this room. Nothing wrong was kept.")
+    },
+    not_confirmed_event: |name| {
+        format!(
+            "{name} could not prove that nobody sits in between, and was not let in. Nothing was sent or \
+             taken. Make a new room, and pass its link on in another way."
+        )
+    },
+    unknown_error: "something unexpected went wrong; reload the page",
+};
+
+fn files(n: usize) -> String {
+    plural(n, "1 file", "files")
+}
+
+/// English has two forms; languages with more choose for themselves.
+fn plural(n: usize, one: &str, many: &str) -> String {
+    if n == 1 { one.to_owned() } else { format!("{} {many}", grouped(n)) }
+}
+
+/// `20 000` with a thin, unbreaking space from five digits on.
+fn grouped(n: usize) -> String {
+    let digits = n.to_string();
+    if digits.len() < 5 {
+        return digits;
+    }
+    let mut text = String::new();
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            text.push('\u{202f}');
+        }
+        text.push(digit);
+    }
+    text
+}
