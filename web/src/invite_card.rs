@@ -41,7 +41,7 @@ pub(crate) fn InviteCard(ours: bool) -> impl IntoView {
         });
     };
     view! {
-        <section class="invite" aria-labelledby="invite-title">
+        <section class="invite side" aria-labelledby="invite-title">
             <h2 id="invite-title" class="section-title">{text().invite_title}</h2>
             <div class="invite-row">
                 <label class="unseen" for="invite-link">{text().invite_link}</label>

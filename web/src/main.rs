@@ -21,6 +21,8 @@ mod drop;
 #[cfg(target_arch = "wasm32")]
 mod home;
 #[cfg(target_arch = "wasm32")]
+mod icon;
+#[cfg(target_arch = "wasm32")]
 mod invite_card;
 #[cfg(target_arch = "wasm32")]
 mod people;
@@ -28,6 +30,8 @@ mod people;
 mod picker;
 #[cfg(target_arch = "wasm32")]
 mod room;
+#[cfg(target_arch = "wasm32")]
+mod sections;
 #[cfg(target_arch = "wasm32")]
 mod session;
 #[cfg(target_arch = "wasm32")]

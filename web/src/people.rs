@@ -33,7 +33,7 @@ pub(crate) fn People() -> impl IntoView {
     });
     let alone = move || if sharing.get() { text().alone_with_share } else { text().alone };
     view! {
-        <section class="people" aria-labelledby="people-title">
+        <section class="people side" aria-labelledby="people-title">
             <h2 id="people-title" class="section-title">{text().people_title}</h2>
             <ul class="people-list">
                 <li class="person">

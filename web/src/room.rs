@@ -9,6 +9,7 @@ use crate::app::{Working, focus_when_shown};
 use crate::invite_card::InviteCard;
 use crate::people::People;
 use crate::picker::Picker;
+use crate::sections::Sections;
 use crate::session::Session;
 use crate::share_card::{MEMORY_COMFORTABLE_BYTES, ShareCard, is_ours};
 
@@ -29,6 +30,7 @@ pub(crate) fn Room(ours: bool) -> impl IntoView {
             <People />
             {(!ours).then(|| view! { <InviteCard ours /> })}
         </main>
+        <Sections />
     }
 }
 

@@ -58,6 +58,8 @@ pub struct Catalogue {
     pub reload: &'static str,
     pub dismiss: &'static str,
 
+    pub sections: &'static str,
+
     // Invite.
     pub invite_title: &'static str,
     pub invite_link: &'static str,

@@ -8,6 +8,7 @@ mod choice;
 mod codes;
 mod command;
 mod early;
+mod first_screen;
 mod folders;
 mod full;
 mod hostile;

@@ -65,6 +65,8 @@ pub static ENGLISH: Catalogue = Catalogue {
     reload: "Reload",
     dismiss: "Dismiss",
 
+    sections: "Parts of this room",
+
     invite_title: "Pass it on",
     invite_link: "Invite link",
     invite_note: "Whoever has this link is in the room. Send it only to people you mean.",
