@@ -141,6 +141,10 @@ pub enum PeerMessage {
     },
     /// What was asked is waiting its turn: the sender is there, and busy with others.
     Queued,
+    /// Asks whether the other side is there: nothing has come of what was asked for.
+    Ping,
+    /// The answer to [`PeerMessage::Ping`].
+    Pong,
     /// What was not sent of a request yet is not wanted any more.
     Cancel {
         /// Which request.
@@ -264,6 +268,8 @@ const HALT: u8 = 18;
 const RELAY: u8 = 19;
 const ROSTER: u8 = 20;
 const ANEW: u8 = 21;
+const PING: u8 = 24;
+const PONG: u8 = 25;
 
 impl Run {
     /// The pieces.
@@ -370,6 +376,12 @@ impl PeerMessage {
             }
             Self::Queued => {
                 w.u8(QUEUED);
+            }
+            Self::Ping => {
+                w.u8(PING);
+            }
+            Self::Pong => {
+                w.u8(PONG);
             }
             Self::Cancel { request } => {
                 w.u8(CANCEL).u32(request.0);
@@ -493,6 +505,8 @@ impl PeerMessage {
             }
             CREDIT => Self::Credit { bytes: r.u64()? },
             QUEUED => Self::Queued,
+            PING => Self::Ping,
+            PONG => Self::Pong,
             CANCEL => Self::Cancel { request: RequestId(r.u32()?) },
             REJECT => Self::Reject { request: RequestId(r.u32()?) },
             HASHES => Self::Hashes(HashBatch::read(&mut r)?),
@@ -659,6 +673,8 @@ mod tests {
             ),
             any::<u64>().prop_map(|bytes| PeerMessage::Credit { bytes }),
             Just(PeerMessage::Queued),
+            Just(PeerMessage::Ping),
+            Just(PeerMessage::Pong),
             any::<u32>().prop_map(|id| PeerMessage::Cancel { request: RequestId(id) }),
             any::<u32>().prop_map(|id| PeerMessage::Reject { request: RequestId(id) }),
             (share.clone(), 0..1000u32, hashes, signature.clone()).prop_map(

@@ -345,6 +345,14 @@ impl<'a> Page<'a> {
         self.devtools("Storage.overrideQuotaForOrigin", quota).await;
     }
 
+    /// Takes the network from the page, or gives it back. Chromium only; data channels do not heed it.
+    pub async fn set_offline(&self, offline: bool) {
+        let conditions = json!({
+            "offline": offline, "latency": 0, "downloadThroughput": -1, "uploadThroughput": -1,
+        });
+        self.devtools("Network.emulateNetworkConditions", conditions).await;
+    }
+
     /// Runs a script before any of the page's own, each time this window loads something, and lets it do
     /// what the content security policy forbids. Chromium only.
     pub async fn run_at_every_load(&self, script: &str) {

@@ -29,6 +29,7 @@
 //! | `waits.rs` | what is waited for, since when and until when |
 //! | `view.rs` | how things stand, for people |
 
+mod alive;
 mod ask;
 mod control;
 mod copies;
@@ -354,6 +355,9 @@ impl Swarm {
         bytes: &[u8],
     ) {
         self.now = self.now.max(now);
+        if let Some(lane) = self.lanes.get_mut(&connection) {
+            lane.alive.handle_heard(self.now);
+        }
         match channel {
             Channel::Control => self.on_control(connection, bytes),
             Channel::Blocks => self.on_blocks(connection, bytes),

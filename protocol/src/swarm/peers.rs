@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use tracing::debug;
 
 use super::Swarm;
+use super::alive::Alive;
 use super::effort::Effort;
 use super::fetch::Asked;
 use super::lanes::Extra;
@@ -40,9 +41,6 @@ const RECONNECT_DOUBLING: u32 = 4;
 const MAX_RECONNECT_DOUBLINGS: u32 = 3;
 /// Attempts to connect that only began anew for this long are told of as in vain.
 const IN_VAIN_AFTER: Duration = Duration::from_secs(10);
-/// A connection that came back, and on which nothing comes of what was asked for so long, is replaced: its
-/// sender waits before it repeats what was lost, twice as long each time.
-const MUTE_AFTER_REVIVAL: Duration = Duration::from_secs(1);
 /// A peer that lets control messages pile up this far is as good as gone.
 const MAX_CONTROL_QUEUE_BYTES: usize = 8 << 20;
 /// What a queued message takes besides its bytes.
@@ -133,8 +131,8 @@ pub(super) struct Lane {
     pub(super) heard: Instant,
     /// Bytes of blocks since then.
     pub(super) trickled: u64,
-    /// When it came back after it was lost.
-    revived: Option<Instant>,
+    /// Whether it still carries anything.
+    pub(super) alive: Alive,
     /// It did not answer in time; it is asked for one piece at a time until it does.
     pub(super) silent: bool,
     /// How often it sent pieces and left out their hashes, since a piece of it was last found good.
@@ -164,12 +162,6 @@ impl Lane {
 
     pub(super) fn epoch(&self) -> u64 {
         self.negotiation.epoch()
-    }
-
-    /// When to replace it because nothing came since it was revived.
-    fn mute_at(&self) -> Option<Instant> {
-        let revived = self.revived.filter(|&at| self.heard <= at && !self.asked.is_empty())?;
-        Some(revived + MUTE_AFTER_REVIVAL)
     }
 
     /// Whether something was asked on it, by us or by them, that has not come.
@@ -293,7 +285,7 @@ impl Swarm {
             asked: BTreeMap::new(),
             heard: self.now,
             trickled: 0,
-            revived: None,
+            alive: Alive::new(self.now),
             silent: false,
             rounds_without_hashes: 0,
             patience: SILENCE,
@@ -337,7 +329,7 @@ impl Swarm {
                 lane.negotiation.handle_state(self.now, state);
                 let is_up = lane.negotiation.is_up();
                 if is_up && !was_up {
-                    lane.revived = Some(self.now);
+                    lane.alive.handle_revived(self.now);
                 }
                 if lane.confirmed && !is_up {
                     self.ask_server();
@@ -725,6 +717,9 @@ impl Swarm {
             PeerMessage::Anew { invite } => self.on_anew(connection, peer, invite),
             PeerMessage::Credit { bytes } => self.on_credit(connection, bytes),
             PeerMessage::Queued => self.on_queued(connection),
+            PeerMessage::Ping => self.on_ping(connection),
+            // That it came is all it says.
+            PeerMessage::Pong => {}
             PeerMessage::Cancel { request } => self.on_cancel(connection, request),
             PeerMessage::Reject { request } => self.on_reject(connection, request),
             PeerMessage::Hashes(batch) => self.on_hashes(connection, batch),
@@ -742,15 +737,7 @@ impl Swarm {
                 Some((connection, lane.negotiation.handle_timeout(now)?))
             })
             .collect();
-        let due = |lane: &Lane| lane.mute_at().is_some_and(|at| at <= now);
-        let mute: Vec<ConnectionId> =
-            self.lanes.iter().filter(|(_, lane)| due(lane)).map(|(&id, _)| id).collect();
-        for connection in mute {
-            if let Some(lane) = self.lanes.get_mut(&connection) {
-                lane.revived = None;
-                self.replace_now(connection);
-            }
-        }
+        self.on_quiet_timeouts();
         for (connection, overdue) in overdue {
             match overdue {
                 // Nobody could pass a restart on to a peer that the server does not know any more.
@@ -787,7 +774,7 @@ impl Swarm {
     }
 
     /// The same at once, whoever offered before: the other side may know nothing of it, or of us, any more.
-    fn replace_now(&mut self, connection: ConnectionId) {
+    pub(super) fn replace_now(&mut self, connection: ConnectionId) {
         let Some(peer) = self.lanes.get(&connection).map(|lane| lane.peer) else { return };
         if !self.can_signal(peer) {
             return;
@@ -815,8 +802,8 @@ impl Swarm {
     }
 
     pub(super) fn next_peer_timeout(&self) -> Option<Instant> {
-        let timeouts = |lane: &Lane| [lane.negotiation.poll_timeout(), lane.mute_at()];
-        self.lanes.values().flat_map(timeouts).flatten().min()
+        let timeouts = self.lanes.values().filter_map(|lane| lane.negotiation.poll_timeout());
+        timeouts.chain(self.next_quiet_timeout()).min()
     }
 
     pub(super) fn say_goodbye(&mut self) {

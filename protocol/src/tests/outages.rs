@@ -131,6 +131,32 @@ fn a_server_that_does_not_answer_is_tried_every_few_seconds_however_long_each_tr
 }
 
 #[test]
+fn a_connection_that_carries_nothing_though_ice_sees_nothing_is_replaced() {
+    let (mut world, share) = room(1, 2);
+    let gone =
+        |w: &World| w.peers[1].events.iter().any(|event| matches!(event, Event::PeerGone { .. }));
+    world.net.uplink = 500e3;
+    world.run_for(4 * SECOND);
+    world.mute(0, true);
+    world.run_for(5 * SECOND);
+    assert!(!gone(&world), "it was given up at once");
+    world.until(4 * SECOND, "replaced", gone);
+    world.mute(0, false);
+    assert!(moving(&mut world, 1, share) < 5 * SECOND);
+}
+
+#[test]
+fn a_connection_to_a_slow_disk_is_kept() {
+    let (mut world, share) = room(1, 2);
+    world.peers[0].disk_delay = 14 * SECOND;
+    world.run_for(MINUTE);
+    world.peers[0].disk_delay = Duration::from_millis(2);
+    moving(&mut world, 1, share);
+    let lost = world.peers[1].events.iter().any(|event| matches!(event, Event::PeerGone { .. }));
+    assert!(!lost, "it answered all the time");
+}
+
+#[test]
 fn a_connection_that_comes_back_and_carries_nothing_is_replaced() {
     let (mut world, share) = room(1, 2);
     let gone =

@@ -20,9 +20,13 @@ async fn the_first_screen_is_small_and_does_not_wait_for_the_core() {
     page.type_invite("4-").await;
     let loaded = page.execute(LOADED).await;
     let bytes = loaded[0].as_u64().expect("sizes are numbers");
-    let names: Vec<_> = loaded[1].as_array().into_iter().flatten().filter_map(|it| it.as_str()).collect();
+    let names: Vec<_> =
+        loaded[1].as_array().into_iter().flatten().filter_map(|it| it.as_str()).collect();
     println!("{bytes} bytes for the first screen: {names:?}");
     assert!(names.iter().any(|name| name.ends_with(".wasm")), "nothing was measured: {names:?}");
     assert!(!names.iter().any(|name| name.contains("worker")), "the core is loaded: {names:?}");
-    assert!(bytes <= BUDGET_BYTES, "{bytes} bytes for the first screen, of {BUDGET_BYTES}: {names:?}");
+    assert!(
+        bytes <= BUDGET_BYTES,
+        "{bytes} bytes for the first screen, of {BUDGET_BYTES}: {names:?}"
+    );
 }

@@ -19,6 +19,7 @@ mod misbehaving;
 mod names;
 mod origin;
 mod outages;
+mod page_causes;
 mod page_waits;
 mod resume;
 mod secrecy;

@@ -37,6 +37,8 @@ fn messages(share: ShareId) -> Vec<PeerMessage> {
         PeerMessage::Request { request, share, run, with_hashes: true, flexible: false },
         PeerMessage::Credit { bytes: 5 },
         PeerMessage::Queued,
+        PeerMessage::Ping,
+        PeerMessage::Pong,
         PeerMessage::Cancel { request },
         PeerMessage::Reject { request },
         PeerMessage::Hashes(batch),

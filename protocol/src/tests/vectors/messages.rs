@@ -79,6 +79,8 @@ pub(super) fn messages() -> Vec<(&'static str, Value, PeerMessage)> {
         ),
         ("credit", json!({ "bytes": 1 << 20 }), PeerMessage::Credit { bytes: 1 << 20 }),
         ("queued", json!({}), PeerMessage::Queued),
+        ("ping", json!({}), PeerMessage::Ping),
+        ("pong", json!({}), PeerMessage::Pong),
         ("cancel", json!({ "request": 7 }), PeerMessage::Cancel { request }),
         ("reject", json!({ "request": 7 }), PeerMessage::Reject { request }),
         (
