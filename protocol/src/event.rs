@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::chat::Line;
 use crate::identity::PublicKey;
 use crate::invite::Invite;
 use crate::io::{LostCause, Path, StorageError};
@@ -85,6 +86,11 @@ pub enum Event {
         /// Who.
         peer: PeerId,
     },
+    /// Somebody said something to the room, perhaps we or another run with our key; perhaps long ago.
+    Said {
+        /// What, and who.
+        line: Line,
+    },
     /// The creator locked the room, or opened it again.
     Locked {
         /// Whether it is locked now.
@@ -103,8 +109,8 @@ pub enum Event {
         key: PublicKey,
         /// The name it went by.
         name: String,
-        /// The share it was about.
-        share: ShareId,
+        /// The share it was about, if it was about one.
+        share: Option<ShareId>,
         /// What proves it.
         proof: Proof,
     },
@@ -126,6 +132,9 @@ pub enum Proof {
     /// A receipt is not what its holder signed for this room.
     #[error("sent a receipt that its holder did not sign")]
     ForgedReceipt,
+    /// A line of chat is not what its author signed for this room.
+    #[error("sent a line of chat that its author did not sign")]
+    ForgedLine,
 }
 
 impl Proof {
@@ -136,6 +145,7 @@ impl Proof {
             Self::ForgedManifest => "forged-manifest",
             Self::ForgedHashes => "forged-hashes",
             Self::ForgedReceipt => "forged-receipt",
+            Self::ForgedLine => "forged-line",
         }
     }
 }

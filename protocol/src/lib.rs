@@ -15,8 +15,7 @@
 //!
 //! # Not here
 //! No I/O, no clock, no threads or async, no randomness of its own. Sockets, disks and time are an
-//! adapter's: `native-peer` or `wasm-peer`, which have the same file names for the same duties. Chat is
-//! not there yet.
+//! adapter's: `native-peer` or `wasm-peer`, which have the same file names for the same duties.
 //!
 //! # The ladder
 //! 1. An [`invite`] gives the room's secret; from it follow the room's id for the server and the key
@@ -35,7 +34,7 @@
 //!
 //! Beside it: *Capacity* tells how much a peer can still store, *Halt* that it is stuck with a share, and
 //! *Relay* passes a sealed signal on where the server cannot. The creator's signed [`roster`] locks a room,
-//! and *Anew* tells its members of the room that takes its place.
+//! and *Anew* tells its members of the room that takes its place. *Listen* and *Line* are the room's [`chat`].
 //!
 //! # The poll loop
 //! An adapter owns one [`swarm::Swarm`] and runs one loop: wait for one thing; hand it to a
@@ -44,6 +43,7 @@
 //! and [`event`]. The simulated network in `simulation/` is the smallest adapter there is.
 
 pub mod bitfield;
+pub mod chat;
 pub mod code;
 pub mod codec;
 mod confirm;

@@ -9,6 +9,7 @@
 //! protocol, and ends the connection.
 
 use crate::bitfield::Bitfield;
+use crate::chat::Line;
 use crate::codec::{DecodeError, Reader, Writer};
 use crate::event::Halt;
 use crate::identity::Signature;
@@ -20,7 +21,7 @@ use crate::roster::Roster;
 use crate::signaling::{Envelope, PeerId};
 
 /// Version of the messages in this module; peers of different versions part with a clear reason.
-pub const PEER_VERSION: u16 = 1;
+pub const PEER_VERSION: u16 = 2;
 /// The most a control message takes, in bytes.
 pub const MAX_CONTROL_BYTES: usize = 64 << 10;
 /// The data bytes in a full `blocks` message. Anything from 16 to 256 KiB is as fast; this keeps what
@@ -207,6 +208,13 @@ pub enum PeerMessage {
         /// What lets us into the new room.
         invite: Invite,
     },
+    /// The sender wants to be told what is said, or not any more.
+    Listen {
+        /// Whether it does.
+        on: bool,
+    },
+    /// Somebody said something to the room.
+    Line(Line),
     /// The sender closes the connection.
     Goodbye {
         /// Why: the number of a [`crate::event::CloseReason`].
@@ -268,6 +276,8 @@ const HALT: u8 = 18;
 const RELAY: u8 = 19;
 const ROSTER: u8 = 20;
 const ANEW: u8 = 21;
+const LISTEN: u8 = 22;
+const LINE: u8 = 23;
 const PING: u8 = 24;
 const PONG: u8 = 25;
 
@@ -429,6 +439,13 @@ impl PeerMessage {
             Self::Anew { invite } => {
                 w.u8(ANEW).bytes(&invite.to_bytes());
             }
+            Self::Listen { on } => {
+                w.u8(LISTEN).u8(u8::from(*on));
+            }
+            Self::Line(line) => {
+                w.u8(LINE);
+                line.write(&mut w);
+            }
             Self::Goodbye { reason } => {
                 w.u8(GOODBYE).u8(*reason);
             }
@@ -534,6 +551,8 @@ impl PeerMessage {
                 let invite = Invite::from_bytes(&r.array::<INVITE_BYTES>()?);
                 Self::Anew { invite: invite.map_err(|_| DecodeError::OutOfRange("invite"))? }
             }
+            LISTEN => Self::Listen { on: flag(&mut r)? },
+            LINE => Self::Line(Line::read(&mut r)?),
             GOODBYE => Self::Goodbye { reason: r.u8()? },
             value => return Err(DecodeError::Unknown { what: "message", value }),
         };
@@ -704,6 +723,21 @@ mod tests {
             (any::<[u8; 32]>(), any::<[u8; 32]>()).prop_map(|(secret, creator)| {
                 PeerMessage::Anew { invite: Invite::new(secret, &PublicKey(creator)) }
             }),
+            any::<bool>().prop_map(|on| PeerMessage::Listen { on }),
+            (any::<[u8; 32]>(), any::<[u64; 3]>(), "\\PC{0,16}", ".{1,99}").prop_map(
+                |(author, [stay, sequence, sent_ms], name, text)| {
+                    let (author, signature) = (PublicKey(author), Signature([7; 64]));
+                    PeerMessage::Line(Line {
+                        author,
+                        stay,
+                        sequence,
+                        sent_ms,
+                        name,
+                        text,
+                        signature,
+                    })
+                }
+            ),
             any::<u8>().prop_map(|reason| PeerMessage::Goodbye { reason }),
         ]
     }

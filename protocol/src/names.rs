@@ -83,6 +83,16 @@ pub fn readable(text: &str) -> Cow<'_, str> {
     replaced(text, char::REPLACEMENT_CHARACTER, |_| false)
 }
 
+/// The same for text of several lines: line breaks and tabs stay.
+pub fn readable_lines(text: &str) -> String {
+    let text = text.replace("\r\n", "\n");
+    let shown = text.split_inclusive(['\n', '\t']).map(|part| {
+        let end = part.trim_end_matches(['\n', '\t']).len();
+        [&*readable(&part[..end]), &part[end..]].concat()
+    });
+    shown.collect()
+}
+
 fn portable(name: &str) -> Cow<'_, str> {
     match name {
         "" | "." => return Cow::Borrowed("_"),
@@ -286,6 +296,12 @@ mod tests {
         assert_eq!(readable("a\\b/<b>&amp;"), "a\\b/<b>&amp;");
         assert_eq!(readable("\u{1b}]0;x\u{7}"), "\u{fffd}]0;x\u{fffd}");
         assert_eq!(readable("a\u{202e}b\u{2067}c\u{200b}"), "a\u{fffd}b\u{fffd}c\u{fffd}");
+    }
+
+    #[test]
+    fn lines_stay_lines_and_nothing_else_drives_anything() {
+        assert_eq!(readable_lines("a\n\n\tb\r\nc\n"), "a\n\n\tb\nc\n");
+        assert_eq!(readable_lines("\u{1b}[2J\n\u{202e}b\rc"), "\u{fffd}[2J\n\u{fffd}b\u{fffd}c");
     }
 
     #[test]

@@ -109,6 +109,8 @@ pub struct Services {
     pub serve_on: bool,
     /// Whether we tell peers of each other.
     pub introduce: bool,
+    /// Whether we say things to the room, hear them and pass them on.
+    pub chat: bool,
 }
 
 /// Which shares are received without asking.
@@ -170,7 +172,7 @@ impl Default for Policy {
 
 impl Default for Services {
     fn default() -> Self {
-        Self { share: true, receive: true, serve_on: true, introduce: true }
+        Self { share: true, receive: true, serve_on: true, introduce: true, chat: true }
     }
 }
 

@@ -7,6 +7,7 @@
 use std::time::Duration;
 
 use peak_alloc::PeakAlloc;
+use protocol::chat::Line;
 use protocol::event::{CloseReason, Event, Halt, PeerView};
 use protocol::identity::{DeviceKey, Signature};
 use protocol::io::Channel;
@@ -95,6 +96,13 @@ fn floods() -> Vec<Flood> {
                 PeerMessage::Unshare { share }
             }
         }),
+        harmless("lines of people who are made up", 16 * MIB, |it, n| {
+            let key = DeviceKey::from_bytes(*blake3::hash(&n.to_le_bytes()).as_bytes());
+            let (author, signature) = (key.public(), Signature([0; 64]));
+            let (name, text) = (String::new(), "x".repeat(2000));
+            let line = Line { author, stay: n, sequence: n, sent_ms: n, name, text, signature };
+            PeerMessage::Line(line.sign(it.room, &key))
+        }),
         harmless("shares without end, with a large bitfield each", 64 * MIB, |_, n| {
             PeerMessage::Share {
                 share: any_share(n),
@@ -137,6 +145,9 @@ fn more_floods() -> Vec<Flood> {
         }),
         ending("questions for members", |_, _| PeerMessage::WantMembers { near: None }),
         ending("credit without end", |_, n| PeerMessage::Credit { bytes: u64::MAX - n % 2 }),
+        ending("wishes to hear what is said, and not to", |_, n| PeerMessage::Listen {
+            on: n.is_multiple_of(2),
+        }),
         ending("answers that it is busy", |_, _| PeerMessage::Queued),
         ending("what was never asked, cancelled", |_, n| PeerMessage::Cancel {
             request: RequestId(n as u32),

@@ -338,7 +338,7 @@ impl Driven {
         let now = self.now;
         let share = if input.flag() { self.ours } else { self.theirs };
         // Whether they make sense now is the machine's to say.
-        let _ = match input.number() % 9 {
+        let _ = match input.number() % 10 {
             0 => self.swarm.receive(now, share),
             1 => self.swarm.stop(now, share, false),
             2 => self.swarm.stop(now, share, true),
@@ -361,7 +361,12 @@ impl Driven {
                     .map(drop)
                     .map_err(|_| crate::swarm::NoSuchShare)
             }
-            _ => self.swarm.detach(now, share),
+            8 => self.swarm.detach(now, share),
+            _ => {
+                let text = String::from_utf8_lossy(input.string());
+                let _ = self.swarm.say(now, &text);
+                Ok(())
+            }
         };
     }
 

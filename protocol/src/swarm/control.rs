@@ -54,6 +54,7 @@ impl Swarm {
         self.upload.set_rate(self.now, policy.upload);
         self.download.set_rate(self.now, policy.download);
         let stops_receiving = self.policy.services.receive && !policy.services.receive;
+        let changes_chat = self.policy.services.chat != policy.services.chat;
         let limit = self.connection_limit();
         let before = std::mem::replace(&mut self.policy, policy);
         if (before.path, &before.peers) != (self.policy.path, &self.policy.peers) {
@@ -68,6 +69,9 @@ impl Swarm {
         if stops_receiving {
             let shares: Vec<ShareId> = self.shelf.keys().copied().collect();
             shares.into_iter().for_each(|id| self.cancel_share(id));
+        }
+        if changes_chat {
+            self.change_chat();
         }
         self.review_serving();
         self.accept_shares();

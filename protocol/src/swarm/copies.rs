@@ -90,7 +90,7 @@ impl Swarm {
         }
         let key = self.members.get(&peer).and_then(|member| member.key);
         if (own && key != Some(holder)) || receipt.verify(self.room).is_err() {
-            return self.blame_sender(connection, id, Proof::ForgedReceipt);
+            return self.blame_sender(connection, Some(id), Proof::ForgedReceipt);
         }
         if own {
             self.on_received(peer, id);

@@ -75,6 +75,7 @@ impl Swarm {
                 PeerMessage::Confirm { .. }
                 | PeerMessage::Hashes(_)
                 | PeerMessage::Receipt { .. }
+                | PeerMessage::Line(_)
                 | PeerMessage::Relay { .. } => VERIFY,
                 _ => Duration::ZERO,
             }

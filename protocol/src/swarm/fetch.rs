@@ -219,7 +219,7 @@ impl Swarm {
             download.wanted.release(piece);
             download.wasted += bytes.len() as u64;
             if let Some(peer) = sender {
-                self.blame(peer, id, Proof::WrongBytes(piece));
+                self.blame(peer, Some(id), Proof::WrongBytes(piece));
             }
             return;
         }
@@ -269,7 +269,7 @@ impl Swarm {
             return;
         }
         if end > pieces || batch.verify(&share.manifest.origin()).is_err() {
-            return self.blame_sender(connection, id, Proof::ForgedHashes);
+            return self.blame_sender(connection, Some(id), Proof::ForgedHashes);
         }
         let (first, signed) = (batch.first, share.hashes.signed() + batch.hashes.len());
         let too_much = signed > MAX_SIGNED * pieces as usize + MAX_BATCH as usize;

@@ -15,6 +15,7 @@
 //! | `mesh.rs` | whom to connect to, where not everybody fits |
 //! | `gossip.rs` | how shares come to be known to everybody |
 //! | `copies.rs` | receipts, and how many copies the room holds |
+//! | `chat.rs` | what members say to the room |
 //! | `shelf.rs` | which shares there are, manifests, who has which pieces |
 //! | `ask.rs` | whom to ask for which pieces |
 //! | `lanes.rs` | several connections to one member |
@@ -31,6 +32,7 @@
 
 mod alive;
 mod ask;
+mod chat;
 mod control;
 mod copies;
 mod download;
@@ -55,6 +57,7 @@ mod waits;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
+use crate::chat::SayError;
 use crate::event::{Event, PeerView, Recalled, ServerView, ShareView};
 use crate::identity::{DeviceKey, PublicKey};
 use crate::invite::{Invite, SignalingKey};
@@ -72,6 +75,7 @@ use crate::roster::Roster;
 use crate::signaling::{IceServer, PeerId, ResumeToken, RoomId};
 use crate::time::Instant;
 
+use chat::Chat;
 use lanes::Lanes;
 use mesh::Seek;
 use peers::{Lane, Member};
@@ -151,6 +155,7 @@ pub struct Swarm {
     /// Shares whose distance may have changed, and when that is told.
     heard_of: BTreeSet<ShareId>,
     gossip_at: Option<Instant>,
+    chat: Chat,
 
     upload: TokenBucket,
     download: TokenBucket,
@@ -242,6 +247,7 @@ impl Swarm {
             receipts: BTreeMap::new(),
             heard_of: BTreeSet::new(),
             gossip_at: None,
+            chat: Chat::default(),
             next_connection: 0,
             next_read: 0,
             next_request: 0,
@@ -586,6 +592,12 @@ impl Swarm {
     ) -> Result<(), NotCreator> {
         self.now = self.now.max(now);
         self.tell_of_new_room(invite, without)
+    }
+
+    /// Says something to the room. With nobody there it is heard by whoever comes.
+    pub fn say(&mut self, now: Instant, text: &str) -> Result<(), SayError> {
+        self.now = self.now.max(now);
+        self.say_line(text)
     }
 
     /// Says goodbye and closes everything. What the polls give afterwards is still to be done.

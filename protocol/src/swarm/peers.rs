@@ -8,6 +8,7 @@ use tracing::debug;
 
 use super::Swarm;
 use super::alive::Alive;
+use super::chat::Hearing;
 use super::effort::Effort;
 use super::fetch::Asked;
 use super::lanes::Extra;
@@ -119,6 +120,7 @@ pub(super) struct Lane {
     pub(super) blocks_buffered: usize,
 
     pub(super) introductions: Introductions,
+    pub(super) chat: Hearing,
     /// What bounds the signals that are passed on for it.
     pub(super) relayed: TokenBucket,
     /// Whether it was made to get what nobody else around has.
@@ -279,6 +281,7 @@ impl Swarm {
             control_buffered: 0,
             blocks_buffered: 0,
             introductions: Introductions::default(),
+            chat: Hearing::default(),
             relayed: Self::relay_allowance(self.now),
             sought: false,
             window: Window::new(),
@@ -459,6 +462,7 @@ impl Swarm {
         self.announce_standing(connection);
         self.pass_on_receipts(connection);
         self.pass_on_roster(connection);
+        self.listen(connection);
         self.introduce(connection, None);
     }
 
@@ -550,14 +554,19 @@ impl Swarm {
     }
 
     /// Whoever is at the other end of a connection was proven to lie.
-    pub(super) fn blame_sender(&mut self, connection: ConnectionId, share: ShareId, proof: Proof) {
+    pub(super) fn blame_sender(
+        &mut self,
+        connection: ConnectionId,
+        share: Option<ShareId>,
+        proof: Proof,
+    ) {
         if let Some(peer) = self.lanes.get(&connection).map(|lane| lane.peer) {
             self.blame(peer, share, proof);
         }
     }
 
     /// A member was proven to lie: people are told, and its key is shut out.
-    pub(super) fn blame(&mut self, peer: PeerId, share: ShareId, proof: Proof) {
+    pub(super) fn blame(&mut self, peer: PeerId, share: Option<ShareId>, proof: Proof) {
         let Some(member) = self.members.get(&peer) else { return };
         let (Some(key), name) = (member.key, member.name.clone()) else { return };
         self.events.push_back(Event::Banned { peer, key, name, share, proof });
@@ -715,6 +724,8 @@ impl Swarm {
             }
             PeerMessage::Roster(roster) => self.on_roster(connection, roster),
             PeerMessage::Anew { invite } => self.on_anew(connection, peer, invite),
+            PeerMessage::Listen { on } => self.on_listen(connection, on),
+            PeerMessage::Line(line) => self.on_line(connection, line),
             PeerMessage::Credit { bytes } => self.on_credit(connection, bytes),
             PeerMessage::Queued => self.on_queued(connection),
             PeerMessage::Ping => self.on_ping(connection),

@@ -543,7 +543,7 @@ impl Swarm {
                 self.resolve_holdings(id);
                 self.accept_shares();
             }
-            _ => self.blame_sender(connection, id, Proof::ForgedManifest),
+            _ => self.blame_sender(connection, Some(id), Proof::ForgedManifest),
         }
     }
 

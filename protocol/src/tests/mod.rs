@@ -1,5 +1,6 @@
 //! Whole rooms in the simulated network.
 
+mod chat;
 mod control;
 mod corpora;
 mod faults;

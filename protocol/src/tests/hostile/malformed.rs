@@ -1,11 +1,12 @@
 //! Messages that break the rules, one by one: each ends the connection with a reason, and nothing else.
 
 use super::*;
+use crate::chat::MAX_LINE_BYTES;
 use crate::io::Channel;
 use crate::manifest::{HashBatch, MAX_BATCH, MAX_MANIFEST_BYTES};
 use crate::message::{
-    Block, GONE, Holding, Instead, MAX_CONTROL_BYTES, MAX_INTRODUCED, MAX_RUN, PeerMessage,
-    RequestId, Run,
+    Block, GONE, Holding, Instead, MAX_CONTROL_BYTES, MAX_INTRODUCED, MAX_RUN, PEER_VERSION,
+    PeerMessage, RequestId, Run,
 };
 use crate::piece::{MAX_PIECES, PieceHash, PieceIndex};
 use crate::receipt::Receipt;
@@ -22,7 +23,7 @@ fn messages(share: ShareId) -> Vec<PeerMessage> {
     let batch = HashBatch::sign(share, PieceIndex(0), vec![PieceHash([1; 32]); 2], &key(HOSTILE));
     let signature = batch.signature;
     vec![
-        PeerMessage::Confirm { version: 1, signature, name: "name".into() },
+        PeerMessage::Confirm { version: PEER_VERSION, signature, name: "name".into() },
         PeerMessage::Share { share, manifest_bytes: 9, distance: 1, holding: None },
         PeerMessage::Share {
             share,
@@ -49,6 +50,8 @@ fn messages(share: ShareId) -> Vec<PeerMessage> {
         PeerMessage::Capacity { bytes: 5 },
         PeerMessage::Halt { share, halt: Some(crate::event::Halt::Paused) },
         PeerMessage::Relay { from: PeerId(5), to: PeerId(6), envelope },
+        PeerMessage::Listen { on: true },
+        PeerMessage::Line(line("text").sign(RoomId([0; 16]), &key(HOSTILE))),
         PeerMessage::Goodbye { reason: 0 },
     ]
 }
@@ -151,8 +154,8 @@ fn malformed(share: ShareId) -> Vec<(String, Channel, Vec<u8>)> {
     let past = with(&batch(2), 33, &u32::MAX.to_le_bytes());
     add("hashes past all numbers", Control, past);
     let name = |name: String| PeerMessage::Confirm {
-        version: 1,
-        signature: crate::identity::Signature([0; 64]),
+        version: PEER_VERSION,
+        signature: Signature([0; 64]),
         name,
     };
     add("a name that is too long", Control, name("x".repeat(65)).encode());
@@ -161,6 +164,11 @@ fn malformed(share: ShareId) -> Vec<(String, Channel, Vec<u8>)> {
         let halted = PeerMessage::Halt { share, halt: None };
         with(&halted, 33, &[200])
     });
+    add("a line of nothing", Control, PeerMessage::Line(line("")).encode());
+    let too_long = PeerMessage::Line(line(&"x".repeat(MAX_LINE_BYTES + 1)));
+    add("a line that is too long", Control, too_long.encode());
+    let said = PeerMessage::Line(line("xy"));
+    add("a line that is no text", Control, with(&said, said.encode().len() - 66, &[0xff, 0xff]));
     let mut relay = vec![19; 17];
     relay.resize(17 + crate::signaling::MAX_ENVELOPE_BYTES + 1, 0);
     add("an envelope that is too large", Control, relay);

@@ -7,6 +7,7 @@
 //! | file | what is tried |
 //! |---|---|
 //! | `forging.rs` | to speak for others: shares, hashes, receipts, leaving, ids, relayed signals |
+//! | `talking.rs` | to talk in the name of others, without end, or again and again |
 //! | `malformed.rs` | messages that break the rules, one by one |
 //! | `envelopes.rs` | signals that are changed, replayed, reflected, reordered or from elsewhere |
 //! | `dribble.rs` | to hold up others by being slow, or by leaving things out |
@@ -17,9 +18,11 @@ mod dribble;
 mod envelopes;
 mod forging;
 mod malformed;
+mod talking;
 
+use crate::chat::Line;
 use crate::event::{CloseReason, Event, PeerView, Proof};
-use crate::identity::DeviceKey;
+use crate::identity::{DeviceKey, Signature};
 use crate::manifest::ShareId;
 use crate::signaling::{PeerId, RoomId};
 use crate::simulation::{World, data};
@@ -69,6 +72,13 @@ fn id(world: &World, peer: usize) -> PeerId {
 
 fn room_id(world: &World) -> RoomId {
     world.peers[VICTIM].swarm.invite().room_id()
+}
+
+/// The first line of a stay of the hostile member, not signed.
+fn line(text: &str) -> Line {
+    let (author, name, signature) =
+        (key(HOSTILE).public(), format!("peer {HOSTILE}"), Signature([0; 64]));
+    Line { author, stay: 1, sequence: 0, sent_ms: 1, name, text: text.into(), signature }
 }
 
 /// Why the victim closed its connection to the hostile member, if it did.

@@ -1,6 +1,7 @@
 //! What peers say to each other, and what client and server say.
 
 use super::*;
+use crate::chat::Line;
 use crate::codec::Writer;
 use crate::event::Halt;
 use crate::message::{
@@ -22,13 +23,23 @@ pub(super) fn messages() -> Vec<(&'static str, Value, PeerMessage)> {
     let only = Some(vec![key(OTHER_DEVICE).public()]);
     let locked = Roster::sign(room(), 1_700_000_000_000, only, &key(DEVICE));
     let open = Roster::sign(room(), 1_700_000_000_001, None, &key(DEVICE));
+    let line = Line {
+        author: key(DEVICE).public(),
+        stay: (1_700_000_000_000 << 16) + 3,
+        sequence: 1,
+        sent_ms: 1_700_000_000_500,
+        name: "Ada".into(),
+        text: "two\nlines".into(),
+        signature,
+    };
+    let line = line.sign(room(), &key(DEVICE));
     let told =
         |distance, holding| PeerMessage::Share { share, manifest_bytes: 300, distance, holding };
     vec![
         (
             "confirm",
-            json!({ "version": 1, "signature": hex(&signature.0), "name": "Ada" }),
-            PeerMessage::Confirm { version: 1, signature, name: "Ada".into() },
+            json!({ "version": 2, "signature": hex(&signature.0), "name": "Ada" }),
+            PeerMessage::Confirm { version: 2, signature, name: "Ada".into() },
         ),
         (
             "share",
@@ -150,6 +161,20 @@ pub(super) fn messages() -> Vec<(&'static str, Value, PeerMessage)> {
             PeerMessage::Anew { invite: invite() },
         ),
         ("goodbye", json!({ "reason": 4 }), PeerMessage::Goodbye { reason: 4 }),
+        ("listen", json!({ "on": true }), PeerMessage::Listen { on: true }),
+        (
+            "line",
+            json!({
+                "author": hex(&line.author.0),
+                "stay": line.stay,
+                "sequence": line.sequence,
+                "sent_ms": line.sent_ms,
+                "name": line.name,
+                "text": line.text,
+                "signature": hex(&line.signature.0),
+            }),
+            PeerMessage::Line(line),
+        ),
     ]
 }
 

@@ -103,13 +103,14 @@ fn invites() {
 
 #[test]
 fn keys_and_signatures() {
-    const CONTEXTS: [&str; 6] = [
+    const CONTEXTS: [&str; 7] = [
         "shoal v1 sender signs a signal",
         "shoal v1 peer confirms a connection",
         "shoal v1 origin signs a manifest for a room",
         "shoal v1 origin signs piece hashes",
         "shoal v1 holder signs a receipt for a whole share",
         "shoal v1 creator of a room says who is let in",
+        "shoal v1 author signs a line of chat",
     ];
     let compared = comparison(&key(DEVICE).public(), &key(OTHER_DEVICE).public());
     let message = b"what is signed";
