@@ -130,6 +130,8 @@ pub enum Service {
     ServeOn,
     /// Telling peers of each other.
     Introduce,
+    /// Saying things to the room, hearing them and passing them on.
+    Chat,
 }
 
 /// Which shares are received without asking.
@@ -239,6 +241,8 @@ pub struct State {
     pub locked: bool,
     /// Whether it is locked and we are not let in.
     pub shut_out: bool,
+    /// Whether chat is switched on; see `say`.
+    pub chat: bool,
     /// Whom the user trusts and avoids; see `setStanding`.
     pub people: Vec<Person>,
     /// The code to be spoken that was made last, until it is taken back; see `offerCode`.
@@ -631,7 +635,30 @@ pub struct PeerEvent {
     pub message: Option<String>,
     /// The link to the new room, if the room was started anew.
     pub link: Option<String>,
+    /// What somebody said to the room.
+    pub line: Option<Line>,
 }
+
+/// Something that somebody said to the room. Its author signed it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Line {
+    /// The author's public key, as in [`PeerInfo::public_key`].
+    pub author: String,
+    /// The first digits of it, as in [`PeerInfo::key`].
+    pub key: String,
+    /// Whether it is our own: said here, or by another tab of this browser, or before a reload.
+    pub own: bool,
+    /// What the author called itself, as it may be shown.
+    pub name: String,
+    /// When it was said by the author's clock, in milliseconds since 1970.
+    pub sent_ms: u64,
+    /// What was said, as it may be shown. It may have line breaks and tabs.
+    pub text: String,
+}
+
+/// The most bytes of UTF-8 in one line; what is longer is better shared as a file.
+pub const MAX_LINE_BYTES: usize = protocol::chat::MAX_LINE_BYTES;
 
 /// What happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -667,6 +694,8 @@ pub enum EventKind {
     Locked,
     /// The creator started the room anew; see [`PeerEvent::link`].
     StartedAnew,
+    /// Somebody said something to the room, perhaps before we came; see [`PeerEvent::line`].
+    Said,
     /// Somebody is entering our code.
     CodeTried,
     /// Our code is of no use any more; see [`State::code`].
@@ -696,7 +725,7 @@ export interface Policy {
         download?: number;
     }[];
     path?: "any" | "lanOnly" | "directOnly" | "relayOnly";
-    off?: ("share" | "receive" | "serveOn" | "introduce")[];
+    off?: ("share" | "receive" | "serveOn" | "introduce" | "chat")[];
     accept?: "ask" | "trusted" | "all";
     memoryInFlight?: number;
     stopAtRatio?: number;
@@ -725,6 +754,7 @@ export interface State {
     isCreator: boolean;
     locked: boolean;
     shutOut: boolean;
+    chat: boolean;
     people: Person[];
     code?: {
         state: "asking" | "offered" | "tried" | "taken" | "burnt" | "expired" | "failed";
@@ -800,11 +830,20 @@ export type Risk = "program" | "script" | "shortcut" | "macros" | "diskImage" | 
 export interface PeerEvent {
     type: "joined" | "serverLost" | "refused" | "peerConnected" | "peerGone" | "notConfirmed" | "shareAdded"
         | "shareRemoved" | "waiting" | "completed" | "failed" | "received" | "banned" | "locked"
-        | "startedAnew" | "codeTried" | "codeEnded";
+        | "startedAnew" | "said" | "codeTried" | "codeEnded";
     share?: string;
     peer?: string;
     name?: string;
     message?: string;
     link?: string;
+    line?: Line;
+}
+export interface Line {
+    author: string;
+    key: string;
+    own: boolean;
+    name: string;
+    sentMs: number;
+    text: string;
 }
 "#;

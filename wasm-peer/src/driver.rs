@@ -402,6 +402,7 @@ impl Driver {
                         name: None,
                         message: Some(message.clone()),
                         link: None,
+                        line: None,
                     }));
                 } else {
                     self.note_saved(now, share);
@@ -508,6 +509,9 @@ impl Driver {
             Command::SetServing { share, serve } => {
                 done(self.swarm.set_serving(now, parse(&share)?, serve))
             }
+            Command::Say { text } => {
+                self.swarm.say(now, &text).map(|()| DONE).map_err(|e| e.to_string())
+            }
             Command::RetryServer => {
                 self.swarm.retry_server(now);
                 Ok(DONE)
@@ -602,6 +606,7 @@ impl Driver {
                 name: None,
                 message,
                 link: None,
+                line: None,
             }));
         }
     }
@@ -872,7 +877,7 @@ impl Driver {
             while let Some(event) = self.swarm.poll_event() {
                 idle = false;
                 self.note_event(&event);
-                post(&ToWindow::Event(view::event(&event, &self.server)));
+                post(&ToWindow::Event(view::event(&event, &self.server, &self.key.public())));
             }
             if idle {
                 break;
@@ -1045,6 +1050,7 @@ impl Driver {
             is_creator: self.swarm.is_creator(),
             locked: self.swarm.is_locked(),
             shut_out: self.swarm.is_shut_out(),
+            chat: self.swarm.policy().services.chat,
             people: self.people.clone(),
             code: self.code.as_ref().map(|code| code.info(now, self.codes_burnt)),
         }

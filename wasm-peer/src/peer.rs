@@ -210,6 +210,14 @@ impl Peer {
         Ok(link.as_string().unwrap_or_default())
     }
 
+    /// Says something to the room: to everybody who is there, and to whoever comes soon. At most 16 KiB.
+    ///
+    /// # Errors
+    /// An `Error` if there is nothing to say, or too much at once, or chat is switched off.
+    pub async fn say(&self, text: String) -> Result<(), JsValue> {
+        self.0.call(Command::Say { text }).await.map(drop)
+    }
+
     /// Tries to reach the server now, if it is lost.
     ///
     /// # Errors
@@ -495,6 +503,7 @@ impl Inner {
                 name: None,
                 message: Some(sentence),
                 link: None,
+                line: None,
             });
         }
     }

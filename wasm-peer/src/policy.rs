@@ -45,6 +45,7 @@ pub(crate) fn policy(said: &api::Policy, people: &[api::Person]) -> Result<core:
             receive: is_on(api::Service::Receive),
             serve_on: is_on(api::Service::ServeOn),
             introduce: is_on(api::Service::Introduce),
+            chat: is_on(api::Service::Chat),
         },
         accept: match said.accept {
             api::Accept::Ask => core::Accept::Ask,

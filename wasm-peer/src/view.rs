@@ -9,15 +9,15 @@ use protocol::event::{
 use protocol::identity::{PublicKey, comparison};
 use protocol::io::{LostCause, PathKind as CorePath};
 use protocol::manifest::{EntryKind, Manifest};
-use protocol::names::{Risk as CoreRisk, readable, risk as core_risk};
+use protocol::names::{Risk as CoreRisk, readable, readable_lines, risk as core_risk};
 use protocol::piece::FileIndex;
 use protocol::policy::Priority as CorePriority;
 use protocol::time::{Duration, Instant};
 
 use crate::api::{
-    Access, EventKind, FileInfo, Halt, Halted, Left, MAX_FILES_TOLD, PathKind, PeerEvent, PeerInfo,
-    PeerLink, Person, Priority, Risk, Risky, ServerState, ShareInfo, ShareState, SourceInfo,
-    Standing, Wait, Waiting, Withheld,
+    Access, EventKind, FileInfo, Halt, Halted, Left, Line, MAX_FILES_TOLD, PathKind, PeerEvent,
+    PeerInfo, PeerLink, Person, Priority, Risk, Risky, ServerState, ShareInfo, ShareState,
+    SourceInfo, Standing, Wait, Waiting, Withheld,
 };
 
 /// A peer as embedders see it; `own` is our key, `people` are those whom the user trusts and avoids.
@@ -212,8 +212,8 @@ fn shown(text: &str) -> String {
     readable(text).into_owned()
 }
 
-/// An event as embedders see it, in a room of this server.
-pub(crate) fn event(event: &Event, server: &str) -> PeerEvent {
+/// An event as embedders see it, in a room of this server; `own` is our key.
+pub(crate) fn event(event: &Event, server: &str, own: &PublicKey) -> PeerEvent {
     let mut told = PeerEvent {
         kind: kind(event),
         share: None,
@@ -221,6 +221,7 @@ pub(crate) fn event(event: &Event, server: &str) -> PeerEvent {
         name: None,
         message: None,
         link: None,
+        line: None,
     };
     match event {
         Event::Joined { peer } | Event::PeerConnected { peer } => {
@@ -245,6 +246,16 @@ pub(crate) fn event(event: &Event, server: &str) -> PeerEvent {
         Event::Waiting { share, .. } => told.share = Some(share.to_string()),
         // The state says which.
         Event::Locked { .. } => {}
+        Event::Said { line } => {
+            told.line = Some(Line {
+                author: line.author.to_string(),
+                key: line.author.short(),
+                own: line.author == *own,
+                name: shown(&line.name),
+                sent_ms: line.sent_ms,
+                text: readable_lines(&line.text),
+            });
+        }
         Event::StartedAnew { invite } => told.link = Some(invite.to_link(server)),
         Event::Received { share, peer } => {
             told.share = Some(share.to_string());
@@ -253,7 +264,7 @@ pub(crate) fn event(event: &Event, server: &str) -> PeerEvent {
         Event::Banned { peer, name, share, proof, .. } => {
             told.peer = Some(peer.to_string());
             let name = shown(name);
-            told.share = Some(share.to_string());
+            told.share = share.map(|share| share.to_string());
             told.message = Some(format!("{name} {proof} and is shut out; nothing of it was kept"));
             told.name = Some(name);
         }
@@ -278,6 +289,7 @@ fn kind(event: &Event) -> EventKind {
         Event::Banned { .. } => EventKind::Banned,
         Event::Locked { .. } => EventKind::Locked,
         Event::StartedAnew { .. } => EventKind::StartedAnew,
+        Event::Said { .. } => EventKind::Said,
     }
 }
 

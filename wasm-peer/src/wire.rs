@@ -107,6 +107,11 @@ pub(crate) enum Command {
         /// Whether to.
         serve: bool,
     },
+    /// Say something to the room → nothing.
+    Say {
+        /// What.
+        text: String,
+    },
     /// Try to reach the server now → nothing.
     RetryServer,
     /// Go on sharing what could not be read → nothing.
