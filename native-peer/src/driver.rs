@@ -7,6 +7,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
+use protocol::chat::SayError;
 use protocol::event::{Event, Recalled};
 use protocol::identity::PublicKey;
 use protocol::invite::Invite;
@@ -52,6 +53,7 @@ pub(crate) enum Command {
     SetPolicy(Policy),
     SetLocked(bool, oneshot::Sender<Result<(), NotCreator>>),
     StartAnew(Invite, Vec<PublicKey>, oneshot::Sender<Result<(), NotCreator>>),
+    Say(String, oneshot::Sender<Result<(), SayError>>),
     RetryServer,
     FileHashes(ShareId, oneshot::Sender<Vec<Option<FileHash>>>),
 }
@@ -257,6 +259,9 @@ impl Driver {
             }
             Command::StartAnew(invite, without, reply) => {
                 let _ = reply.send(self.swarm.start_anew(now, &invite, &without));
+            }
+            Command::Say(text, reply) => {
+                let _ = reply.send(self.swarm.say(now, &text));
             }
             Command::RetryServer => self.swarm.retry_server(now),
             Command::FileHashes(share, reply) => {

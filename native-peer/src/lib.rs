@@ -34,6 +34,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+pub use protocol::chat::{Line, SayError};
 use protocol::code::spoken;
 pub use protocol::event::{
     CloseReason, Copies, Event, Failure, Halt, Halted, PeerLink, PeerView, Proof, Recalled,
@@ -193,6 +194,17 @@ pub enum CreatorError {
     /// There are no random bytes for a new room.
     #[error("the system gives no random bytes: {0}")]
     Random(#[from] getrandom::Error),
+    /// The peer has ended.
+    #[error(transparent)]
+    Ended(#[from] Ended),
+}
+
+/// Why something cannot be said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ChatError {
+    /// It is too much or too little, or chat is switched off.
+    #[error(transparent)]
+    Say(#[from] SayError),
     /// The peer has ended.
     #[error(transparent)]
     Ended(#[from] Ended),
@@ -384,6 +396,12 @@ impl Peer {
     /// The hashes of a share's files, in manifest order, as far as they are known.
     pub async fn file_hashes(&self, share: ShareId) -> Result<Vec<Option<FileHash>>, Ended> {
         self.ask(|reply| Command::FileHashes(share, reply)).await
+    }
+
+    /// Says something to the room. With nobody there it is heard by whoever comes.
+    pub async fn say(&self, text: impl Into<String>) -> Result<(), ChatError> {
+        let text = text.into();
+        Ok(self.ask(|reply| Command::Say(text, reply)).await??)
     }
 
     /// Locks the room, so that only those are let in who have been here, or opens it again.

@@ -20,6 +20,7 @@ mod output;
 mod people;
 mod receive;
 mod room;
+mod say;
 mod send;
 mod size;
 mod waits;
@@ -194,6 +195,12 @@ struct Common {
     /// What others see you as (user@machine unless given)
     #[arg(long)]
     name: Option<String>,
+    /// Say something to everybody in the room, and to whoever comes later; - says each line of standard input
+    #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
+    say: Option<String>,
+    /// Neither show nor pass on what people in the room say
+    #[arg(long, conflicts_with = "say")]
+    no_chat: bool,
     /// Where the device key is kept (shoal in the user's configuration folder unless given)
     #[arg(long, value_name = "DIR", env = "SHOAL_CONFIG", hide_env_values = true)]
     config_dir: Option<PathBuf>,
@@ -268,6 +275,9 @@ mod tests {
             "shoal receive https://example.org/#abc --stay --timeout 60 --name nas --config-dir c",
             "shoal receive https://example.org/#abc --trusted",
             "shoal send a.txt --lock-after 1",
+            "shoal send a.txt --say hello",
+            "shoal receive https://example.org/#abc --say -",
+            "shoal receive https://example.org/#abc --no-chat",
             "shoal people",
         ] {
             Arguments::try_parse_from(line.split(' ')).unwrap_or_else(|e| panic!("{line}: {e}"));
@@ -283,6 +293,7 @@ mod tests {
             "shoal send a --upload-limit fast",
             "shoal send a --until-received 0",
             "shoal people trust anna",
+            "shoal send a --say hello --no-chat",
         ] {
             let error = Arguments::try_parse_from(line.split(' ')).unwrap_err();
             assert_eq!(error.exit_code(), Code::Usage as i32, "{line}");

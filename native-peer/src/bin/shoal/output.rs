@@ -14,8 +14,8 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use native_peer::codes::{Code as SpokenCode, OfferEnd};
 use native_peer::{
-    CloseReason, Copies, Halt, Halted, LostCause, PeerId, PeerView, Proof, PublicKey, ShareId,
-    ShareState, ShareView, Standing,
+    ChatError, CloseReason, Copies, Halt, Halted, Line, LostCause, PeerId, PeerView, Proof,
+    PublicKey, ShareId, ShareState, ShareView, Standing,
 };
 use protocol::names::{Risk, readable};
 use serde_json::{Value, json};
@@ -295,7 +295,7 @@ impl Output {
         peer: PeerId,
         key: &PublicKey,
         name: &str,
-        share: ShareId,
+        share: Option<ShareId>,
         proof: Proof,
     ) {
         self.event(&json!({
@@ -303,7 +303,7 @@ impl Output {
             "peer": peer.to_string(),
             "key": key.to_string(),
             "name": name,
-            "share": share.to_string(),
+            "share": share.map(|share| share.to_string()),
             "proof": proof.name(),
         }));
         self.line(&format!(
@@ -311,6 +311,37 @@ impl Output {
             named(name),
             key.short()
         ));
+    }
+
+    /// Somebody said something to the room; `person` is what we know of them.
+    pub(crate) fn said(&mut self, line: &Line, own: bool, person: Option<&Person>) {
+        self.event(&json!({
+            "event": "said",
+            "key": line.author.to_string(),
+            "name": line.name,
+            "known_as": person.map(|person| &person.name),
+            "own": own,
+            "sent_ms": line.sent_ms,
+            "text": line.text,
+        }));
+        if own {
+            return;
+        }
+        let known = person.filter(|person| person.standing == Standing::Trusted);
+        let who = match known.map(|person| &person.name[..]) {
+            Some(known) if !known.is_empty() => format!("{known}, whom you trust"),
+            _ => format!("{} (key {})", named(&line.name), line.author.short()),
+        };
+        let text = line.text.replace('\t', "    ");
+        let mut words = text.lines();
+        self.line(&format!("{who}: {}", words.next().unwrap_or_default()));
+        words.for_each(|words| self.line(&format!("    {words}")));
+    }
+
+    /// What was to be said was not.
+    pub(crate) fn not_said(&mut self, error: &ChatError) {
+        self.event(&json!({ "event": "not-said", "message": error.to_string() }));
+        self.line(&format!("This was not said: {error}."));
     }
 
     /// Somebody has all of a share of ours.

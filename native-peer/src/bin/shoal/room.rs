@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use native_peer::storage::Storage;
 use native_peer::{
-    CloseReason, ErrorCode, Event, Invite, Options, Peer, PeerId, Policy, ShareView, Standing,
-    Waiting,
+    CloseReason, ErrorCode, Event, Invite, Options, Peer, PeerId, Policy, Services, ShareView,
+    Standing, Waiting,
 };
 #[cfg(unix)]
 use tokio::signal::unix;
@@ -22,6 +22,7 @@ use crate::failure::{Code, Failure};
 use crate::identity;
 use crate::output::Output;
 use crate::people::People;
+use crate::say::Words;
 use crate::size::size;
 
 /// How often progress is shown.
@@ -40,6 +41,7 @@ pub(crate) struct Room {
     /// nobody sits in between.
     pub(crate) barred: Option<CloseReason>,
     people: People,
+    words: Words,
     server: String,
 }
 
@@ -80,6 +82,7 @@ impl Room {
             download: common.download_limit,
             lanes: common.lanes.map_or(default.lanes, usize::from),
             peers: people.policy(),
+            services: Services { chat: !common.no_chat, ..default.services },
             ..default
         };
         let name = common.name.clone().unwrap_or_else(identity::default_name);
@@ -98,25 +101,35 @@ impl Room {
             moved: (0, Instant::now()),
         };
         let names = HashMap::new();
-        Ok(Self { peer, events, tick, signals, patience, names, barred: None, people, server })
+        let words = Words::of(common.say.clone());
+        let barred = None;
+        Ok(Self { peer, events, tick, signals, patience, names, barred, people, words, server })
     }
 
     /// Waits for the next thing to happen. It is an error to be interrupted or refused, or to run out
     /// of patience.
     pub(crate) async fn next(&mut self, output: &mut Output) -> Result<Step, Failure> {
-        tokio::select! {
-            () = self.signals.next() => Err(Failure::new(Code::Interrupted, "interrupted")),
-            event = self.events.recv() => {
-                let ended = || Failure::new(Code::Other, "the peer has ended by itself");
-                let event = event.ok_or_else(ended)?;
-                self.tell(&event, output)?;
-                Ok(Step::Event(event))
+        loop {
+            let said = tokio::select! {
+                () = self.signals.next() => {
+                    return Err(Failure::new(Code::Interrupted, "interrupted"));
+                }
+                event = self.events.recv() => {
+                    let ended = || Failure::new(Code::Other, "the peer has ended by itself");
+                    let event = event.ok_or_else(ended)?;
+                    self.tell(&event, output)?;
+                    return Ok(Step::Event(event));
+                }
+                _ = self.tick.tick() => {
+                    self.patience.check_silence(&self.peer)?;
+                    return Ok(Step::Tick);
+                }
+                () = until(self.patience.server) => return Err(self.patience.unreachable()),
+                said = self.words.next() => said,
+            };
+            if let Err(error) = self.peer.say(said).await {
+                output.not_said(&error);
             }
-            _ = self.tick.tick() => {
-                self.patience.check_silence(&self.peer)?;
-                Ok(Step::Tick)
-            }
-            () = until(self.patience.server) => Err(self.patience.unreachable()),
         }
     }
 
@@ -179,6 +192,10 @@ impl Room {
                     self.barred = Some(*reason);
                 }
                 output.peer_gone(*peer, name, *reason);
+            }
+            Event::Said { line } => {
+                let own = line.author == self.peer.key();
+                output.said(line, own, self.people.get(&line.author));
             }
             Event::Locked { locked } => output.locked(*locked),
             Event::StartedAnew { invite } => output.started_anew(&invite.to_link(&self.server)),
