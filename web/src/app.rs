@@ -9,7 +9,7 @@ use wasm_peer::api::{ServerState, ShareState};
 use web::format;
 use web::invite;
 use web::text::text;
-use web_sys::{DataTransfer, HtmlElement, HtmlInputElement};
+use web_sys::{DataTransfer, HtmlElement, HtmlInputElement, HtmlTextAreaElement};
 
 use crate::awake::keep_awake_while_moving;
 use crate::drop::Dropped;
@@ -252,9 +252,14 @@ fn watch_window(session: Session, dragging: RwSignal<bool>) {
         }
     });
     let _ = window_event_listener(ev::paste, move |event| {
-        let into_text = event.target().is_some_and(|target| target.has_type::<HtmlInputElement>());
-        let Some(dropped) = event.clipboard_data().as_ref().and_then(Dropped::take) else { return };
-        if !into_text {
+        let Some(transfer) = event.clipboard_data() else { return };
+        // Where there is both, as from a table, people who write mean the text.
+        let is_text = transfer.types().includes(&"text/plain".into(), 0);
+        let into_text = event.target().is_some_and(|target| {
+            target.has_type::<HtmlInputElement>()
+                || is_text && target.has_type::<HtmlTextAreaElement>()
+        });
+        if let (Some(dropped), false) = (Dropped::take(&transfer), into_text) {
             event.prevent_default();
             share_dropped(session, dropped);
         }
@@ -278,7 +283,7 @@ fn has_files(transfer: &DataTransfer) -> bool {
     transfer.types().includes(&"Files".into(), 0)
 }
 
-/// The tab shows how far what is being received has got.
+/// The tab shows how far what is being received has got, and how much was said that nobody has seen.
 fn watch_title(session: Session) {
     let percent = Memo::new(move |_| {
         session.state.with(|state| {
@@ -292,12 +297,12 @@ fn watch_title(session: Session) {
             (total > 0).then(|| format::percent(have, total))
         })
     });
-    Effect::new(move |_| match percent.get() {
-        Some(percent) => {
-            let percent = text().units.percentage(percent);
-            browser::set_title(&format!("{percent} · {}", text().product));
-        }
-        None => browser::set_title(text().product),
+    Effect::new(move |_| {
+        let unread = Some(session.talk.unread.get()).filter(|&unread| unread > 0);
+        let unread = unread.map(|unread| format!("({unread})"));
+        let percent = percent.get().map(|percent| text().units.percentage(percent) + " ·");
+        let parts = unread.into_iter().chain(percent).chain([text().product.to_owned()]);
+        browser::set_title(&parts.collect::<Vec<_>>().join(" "));
     });
 }
 

@@ -65,6 +65,44 @@ pub(crate) async fn copy(text: &str) -> bool {
     JsFuture::from(navigator.clipboard().write_text(text)).await.is_ok()
 }
 
+/// Selects what is in an element, to be copied by hand.
+pub(crate) fn select(element: &web_sys::Node) {
+    if let Ok(Some(selection)) = window().get_selection() {
+        let _ = selection.select_all_children(element);
+    }
+}
+
+/// A time in milliseconds since 1970 as people here write it: the time of day, with the date if it is
+/// another day's. Nothing if there is no such time, as members may say.
+pub(crate) fn time_of_day(ms: f64) -> String {
+    let (time, now) = (js_sys::Date::new(&ms.into()), js_sys::Date::new_0());
+    if time.get_time().is_nan() {
+        return String::new();
+    }
+    let root = document().document_element().and_then(|root| root.get_attribute("lang"));
+    let language = root.filter(|language| !language.is_empty()).unwrap_or_else(|| "en".into());
+    let options = js_sys::Object::new();
+    if time.to_date_string() != now.to_date_string() {
+        let _ = Reflect::set(&options, &"dateStyle".into(), &"short".into());
+    }
+    let _ = Reflect::set(&options, &"timeStyle".into(), &"short".into());
+    time.to_locale_string(&language, &options).into()
+}
+
+/// A time as a part of a file's name: `2026-11-26 14.05.09` by the local clock.
+pub(crate) fn date_for_name(ms: f64) -> String {
+    let time = js_sys::Date::new(&ms.into());
+    let (year, month, day) = (time.get_full_year(), time.get_month() + 1, time.get_date());
+    let (hours, minutes, seconds) = (time.get_hours(), time.get_minutes(), time.get_seconds());
+    format!("{year}-{month:02}-{day:02} {hours:02}.{minutes:02}.{seconds:02}")
+}
+
+/// A time for programs.
+pub(crate) fn iso_time(ms: f64) -> String {
+    let time = js_sys::Date::new(&ms.into());
+    if time.get_time().is_nan() { String::new() } else { time.to_iso_string().into() }
+}
+
 /// Whether the system can pass a link on to another program.
 pub(crate) fn can_pass_on() -> bool {
     has(&window().navigator(), "share")

@@ -1,5 +1,5 @@
-//! From what people drop, paste or pick to what is shared: folders are walked, empty ones kept, and equal
-//! names told apart. Nothing is read here but names.
+//! From what people drop, paste or pick to what is shared: folders are walked, empty ones kept, equal
+//! names told apart, and pictures from the clipboard named. Nothing is read here but names.
 
 use futures::future::try_join_all;
 use js_sys::{Array, Function, Promise, Reflect};
@@ -7,12 +7,16 @@ use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 use wasm_peer::api::SharedFile;
 use web::paths;
+use web::text::text;
 use web_sys::{
     DataTransfer, File, FileList, FileSystemDirectoryEntry, FileSystemEntry, FileSystemFileEntry,
     FileSystemFileHandle,
 };
 
 use crate::browser;
+
+/// Whoever pastes a picture made it, or copied it, not longer ago than this before the browser gave it a date.
+const MADE_JUST_NOW_MS: f64 = 10_000.0;
 
 /// What was dropped, before it is walked. Must be taken while the event is handled: browsers forget it after.
 pub(crate) struct Dropped {
@@ -79,6 +83,7 @@ impl Dropped {
             count += group.len();
             groups.push(group);
         }
+        groups.iter_mut().flatten().for_each(name_by_date);
         Ok(apart(groups))
     }
 }
@@ -146,6 +151,19 @@ async fn open(entry: FileSystemFileEntry, path: String) -> Result<SharedFile, St
 
 fn alone(file: File) -> SharedFile {
     SharedFile { path: file.name(), file: Some(file), handle: None }
+}
+
+/// A picture that never was a file, like a screenshot on the clipboard, is `image.png` in all browsers, and of
+/// this moment. Its date tells more.
+fn name_by_date(shared: &mut SharedFile) {
+    let Some(file) = &shared.file else { return };
+    let Some(("image", extension)) = shared.path.rsplit_once('.') else { return };
+    let modified = file.last_modified();
+    let is_new = js_sys::Date::now() - modified < MADE_JUST_NOW_MS;
+    if is_new && file.type_().starts_with("image/") {
+        let name = (text().pasted)(&browser::date_for_name(modified));
+        shared.path = format!("{name}.{extension}");
+    }
 }
 
 fn apart(groups: Vec<Vec<SharedFile>>) -> Vec<SharedFile> {

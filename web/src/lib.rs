@@ -1,7 +1,8 @@
 //! The parts of the page that need no browser: its text, its formats, the paths of what is dropped, what
-//! is typed into the invite box, QR codes, and who is who. Tested on the host; the page itself is `main.rs`.
+//! is typed into the invite box, QR codes, who is who, and how much of a text is shown. Tested on the host; the page itself is `main.rs`.
 
 pub mod device;
+pub mod excerpt;
 pub mod format;
 pub mod invite;
 pub mod paths;

@@ -1,4 +1,4 @@
-//! A room: the shelf of shares, the invite, who is here, and a place to drop more.
+//! A room: the shelf of shares, the invite, who is here, what they say, and a place to drop more.
 
 use leptos::html;
 use leptos::prelude::*;
@@ -6,6 +6,7 @@ use wasm_peer::api::Storage;
 use web::text::text;
 
 use crate::app::{Working, focus_when_shown};
+use crate::chat::{Chat, Unread};
 use crate::invite_card::InviteCard;
 use crate::people::People;
 use crate::picker::Picker;
@@ -28,7 +29,9 @@ pub(crate) fn Room(ours: bool) -> impl IntoView {
             {ours.then(|| view! { <InviteCard ours /> })}
             <Shelf heading />
             <People />
+            <Chat />
             {(!ours).then(|| view! { <InviteCard ours /> })}
+            <Unread />
         </main>
         <Sections />
     }

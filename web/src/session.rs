@@ -18,6 +18,7 @@ use web::roster::Roster;
 use web::text::text;
 use web_sys::FileSystemDirectoryHandle;
 
+use crate::chat::Talk;
 use crate::{browser, status};
 
 /// What fills the page.
@@ -70,6 +71,8 @@ pub(crate) struct Session {
     alone_since_ms: RwSignal<Option<f64>>,
     server_since_ms: RwSignal<f64>,
     roster: RwSignal<Roster>,
+    /// What is said in the room.
+    pub(crate) talk: Talk,
     peer: StoredValue<Option<Peer>, LocalStorage>,
     callbacks: StoredValue<Option<Callbacks>, LocalStorage>,
     /// Counts the rooms, so that what answers late for an earlier one is not taken for this one.
@@ -125,6 +128,7 @@ impl Session {
             alone_since_ms: RwSignal::new(None),
             server_since_ms: RwSignal::new(0.0),
             roster: RwSignal::new(Roster::default()),
+            talk: Talk::new(),
             peer: StoredValue::new_local(None),
             callbacks: StoredValue::new_local(None),
             visit: StoredValue::new(0),
@@ -311,6 +315,14 @@ impl Session {
         self.ask(async move |peer| peer.retry_server().await);
     }
 
+    /// Says something to the room.
+    pub(crate) async fn say(self, said: String) -> Result<(), JsValue> {
+        match self.peer.get_value() {
+            Some(peer) => peer.say(said).await,
+            None => Ok(()),
+        }
+    }
+
     /// Makes a code to be spoken, in place of the one before.
     pub(crate) fn offer_code(self) {
         self.ask(async move |peer| peer.offer_code().await);
@@ -472,6 +484,7 @@ impl Session {
         self.troubles.update(HashMap::clear);
         self.alone_since_ms.set(None);
         self.roster.set(Roster::default());
+        self.talk.clear();
         self.save_when_complete.update_value(HashSet::clear);
         self.uploads.set(Uploads::default());
         self.received.update_value(HashSet::clear);
@@ -592,6 +605,11 @@ impl Session {
                 self.announce(if locked { text.locked_event } else { text.opened_event });
             }
             EventKind::StartedAnew => self.new_room.set(event.link),
+            EventKind::Said => {
+                if let Some(line) = event.line {
+                    self.talk.hear(self, line);
+                }
+            }
             EventKind::Banned => self.complain((text.banned_event)(&name)),
             // These show as states, which are announced where they stand.
             EventKind::Joined

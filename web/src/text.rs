@@ -227,6 +227,24 @@ pub struct Catalogue {
     pub banned_event: fn(&str) -> String,
     pub not_confirmed_event: fn(&str) -> String,
     pub unknown_error: &'static str,
+
+    // Chat.
+    pub chat_title: &'static str,
+    pub chat_off: &'static str,
+    pub chat_empty: &'static str,
+    pub chat_log: &'static str,
+    pub chat_field: &'static str,
+    pub chat_say: &'static str,
+    pub chat_note: &'static str,
+    pub chat_too_long: fn(&str) -> String,
+    pub chat_new: fn(usize) -> String,
+    pub chat_said: fn(&str, &str) -> String,
+    pub chat_copy: fn(&str, &str) -> String,
+    pub chat_gone: fn(&str) -> String,
+    pub chat_impostor: fn(&str) -> String,
+    pub chat_unfold: &'static str,
+    pub chat_fold: &'static str,
+    pub pasted: fn(&str) -> String,
 }
 
 impl Catalogue {

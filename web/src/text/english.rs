@@ -311,6 +311,25 @@ pub static ENGLISH: Catalogue = Catalogue {
         )
     },
     unknown_error: "something unexpected went wrong; reload the page",
+
+    // Chat.
+    chat_title: "Chat",
+    chat_off: "Chat is switched off in the settings: nothing is sent or shown.",
+    chat_empty: "Nobody has said anything yet.",
+    chat_log: "What was said",
+    chat_field: "Message to the room",
+    chat_say: "Send message",
+    chat_note: "Everybody in the room can read it, and whoever comes later; the server cannot. Enter \
+                sends, Shift and Enter begin a new line. Paste a picture to share it as a file.",
+    chat_too_long: |most| format!("That is longer than {most}. Share it as a file instead."),
+    chat_new: |n| plural(n, "1 new message", "new messages"),
+    chat_said: |name, said| format!("{name}: {said}"),
+    chat_copy: |name, time| format!("Copy what {name} said at {time}"),
+    chat_gone: |key| format!("not here now, key {key}"),
+    chat_impostor: |name| format!("This is not the {name} whom you trust."),
+    chat_unfold: "Show all",
+    chat_fold: "Show less",
+    pasted: |time| format!("Pasted {time}"),
 };
 
 fn files(n: usize) -> String {
