@@ -39,6 +39,15 @@ pub struct Article {
     pub progress: Option<f64>,
 }
 
+/// Something that was said in the room, as one look at the page saw it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Said {
+    /// Who said it, and what else stands above it.
+    pub head: String,
+    /// What.
+    pub text: String,
+}
+
 impl Article {
     /// Whether its status reads `Complete`.
     pub fn is_complete(&self) -> bool {
@@ -153,6 +162,29 @@ impl<'a> Page<'a> {
                 .filter(|is| *is)
         })
         .await;
+    }
+
+    /// Says something to the room.
+    pub async fn say(&self, text: &str) {
+        const SHIFT_ENTER: &str = "\u{e008}\u{e007}\u{e008}";
+        const ENTER: &str = "\u{e007}";
+        let field = self.wait_for("textarea", "textbox", "Message to the room").await;
+        let keys = text.replace('\n', SHIFT_ENTER) + ENTER;
+        field.send_keys(&keys).await.expect("the field takes text");
+    }
+
+    /// What was said in the room, as far as the page shows it.
+    pub async fn lines(&self) -> Vec<Said> {
+        const LOOK: &str = "
+            const log = document.querySelector('[role=log][aria-label=\"What was said\"]');
+            return [...log?.querySelectorAll('li') ?? []].map(li => ({
+                head: li.querySelector('.line-head').innerText,
+                text: li.querySelector('.line-text').textContent,
+            }));";
+        let lines = self.execute(LOOK).await;
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let said = |value: &Value| Said { head: text(&value["head"]), text: text(&value["text"]) };
+        lines.as_array().into_iter().flatten().map(said).collect()
     }
 
     /// Presses the page's button of this name.

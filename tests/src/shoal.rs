@@ -83,6 +83,23 @@ impl Shoal {
         Self::start(program(side), "shoal receive", &arguments)
     }
 
+    /// The same, with lines to be said on standard input; it stays.
+    pub fn receive_saying(link: &str, directory: &Path, lines: &[&str]) -> Self {
+        let mut command = Process::command("sh");
+        let script = "printf '%s\\n' \"$0\" | exec \"$@\"";
+        command.args(["-c", script, &lines.join("\n")]).arg(programs::ours("shoal"));
+        let arguments: [&OsStr; 7] = [
+            "receive".as_ref(),
+            link.as_ref(),
+            "-o".as_ref(),
+            directory.as_os_str(),
+            "--stay".as_ref(),
+            "--say".as_ref(),
+            "-".as_ref(),
+        ];
+        Self::start(command, "shoal receive", &arguments)
+    }
+
     /// The same with a configuration of its own.
     pub fn receive_from(config: &Path, link: &str, directory: &Path, flags: &[&str]) -> Self {
         let into: [&OsStr; 4] =

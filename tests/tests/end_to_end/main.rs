@@ -4,6 +4,7 @@
 
 mod asleep;
 mod certificates;
+mod chat;
 mod choice;
 mod codes;
 mod command;
