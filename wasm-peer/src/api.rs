@@ -165,19 +165,26 @@ pub enum Priority {
 pub struct Selection {
     /// What holds for files that are not named.
     pub rest: Option<Priority>,
-    /// What holds for single files.
+    /// What holds for others. Of two for one file the later counts.
     pub files: Vec<FileChoice>,
 }
 
-/// What is wanted of one file.
+/// What is wanted of a file, or of several that follow each other.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct FileChoice {
-    /// The file's place in [`ShareInfo::files`].
+    /// The file's place in the share's [`FileList`].
     pub file: u32,
-    /// How urgent it is; absent if it is not wanted.
+    /// How many files it holds for, from that one on.
+    #[serde(default = "one")]
+    pub count: u32,
+    /// How urgent they are; absent if they are not wanted.
     #[serde(default)]
     pub priority: Option<Priority>,
+}
+
+fn one() -> u32 {
+    1
 }
 
 /// Why a share is not served although there is some of it here.
@@ -407,6 +414,8 @@ pub struct ShareInfo {
     pub saved: bool,
     /// Bytes of the files that are wanted.
     pub wanted: u64,
+    /// How many files are wanted; see `select`.
+    pub wanted_files: u32,
     /// How urgent it is among several shares.
     pub priority: Priority,
     /// Why it is not served, if it is not although there is some of it here.
@@ -443,8 +452,10 @@ pub struct ShareInfo {
     pub origin: String,
     /// Number of pieces.
     pub pieces: u32,
-    /// The first [`MAX_FILES_TOLD`] files.
-    pub files: Vec<FileInfo>,
+    /// Whether there are files that are in no folder.
+    pub has_loose_files: bool,
+    /// Whether there are files in folders.
+    pub has_folders: bool,
     /// The files of all that may do something when they are opened, as far as their names tell.
     pub risky: Option<Risky>,
 }
@@ -478,9 +489,6 @@ pub enum Risk {
     /// It is one of these made to look like something else.
     Disguised,
 }
-
-/// At most so many files of a share are listed in [`ShareInfo::files`].
-pub const MAX_FILES_TOLD: usize = 100;
 
 /// How a share stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -602,20 +610,91 @@ pub struct SourceInfo {
     pub bytes: u64,
 }
 
-/// A file of a share.
+/// The files of a share, each at its place. There may be a hundred thousand, so they come as few values.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FileList {
+    /// Their paths in the share, one on each line, as they may be shown: what would hide, turn text or
+    /// end a line is U+FFFD. Those in one folder follow each other.
+    pub paths: String,
+    /// Bytes of each.
+    #[serde(with = "serde_wasm_bindgen::preserve")]
+    pub sizes: js_sys::Float64Array,
+    /// How urgent each is, as [`Priority::number`].
+    #[serde(with = "serde_wasm_bindgen::preserve")]
+    pub priorities: js_sys::Uint8Array,
+    /// What opening each may do, as [`Risk::number`].
+    #[serde(with = "serde_wasm_bindgen::preserve")]
+    pub risks: js_sys::Uint8Array,
+}
+
+/// What changes about a file, or is costly to tell.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct FileInfo {
-    /// Its path in the share as it may be shown: what would hide or turn text is U+FFFD.
-    pub path: String,
-    /// Bytes.
-    pub size: u64,
+pub struct FileDetail {
     /// Its BLAKE3 hash as `b3sum` prints it, once the hashes of all its pieces are known.
     pub hash: Option<String>,
-    /// How urgent it is; absent if it is not wanted.
-    pub priority: Option<Priority>,
-    /// What opening it may do, as far as its name tells.
-    pub risk: Option<Risk>,
+    /// Bytes of it that are verified and durable here.
+    pub have: u64,
+    /// Whether it can be saved by itself: it was received, checked and is in place.
+    pub saveable: bool,
+}
+
+/// A share in which something was found.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Found {
+    /// The share's id.
+    pub share: String,
+    /// Whether its title is what was looked for.
+    pub title: bool,
+    /// How many of its files are, by their paths.
+    pub files: u32,
+    /// The paths of the first, as they may be shown.
+    pub first: Vec<String>,
+}
+
+impl Priority {
+    /// A number for it, 1 to 3 from the least urgent on; 0 stands for what is not wanted.
+    pub fn number(priority: Option<Self>) -> u8 {
+        match priority {
+            None => 0,
+            Some(Self::Low) => 1,
+            Some(Self::Normal) => 2,
+            Some(Self::High) => 3,
+        }
+    }
+
+    /// What a number stands for.
+    pub fn from_number(number: u8) -> Option<Self> {
+        match number {
+            1 => Some(Self::Low),
+            2 => Some(Self::Normal),
+            3 => Some(Self::High),
+            _ => None,
+        }
+    }
+}
+
+impl Risk {
+    const ALL: [Self; 6] = [
+        Self::Program,
+        Self::Script,
+        Self::Shortcut,
+        Self::Macros,
+        Self::DiskImage,
+        Self::Disguised,
+    ];
+
+    /// A number for it, from 1 on in the order of their definition; 0 is no risk.
+    pub fn number(risk: Option<Self>) -> u8 {
+        risk.map_or(0, |risk| risk as u8 + 1)
+    }
+
+    /// What a number stands for.
+    pub fn from_number(number: u8) -> Option<Self> {
+        Self::ALL.get(usize::from(number.checked_sub(1)?)).copied()
+    }
 }
 
 /// Something happened.
@@ -735,10 +814,18 @@ export interface Policy {
 export type Priority = "low" | "normal" | "high";
 export interface Selection {
     rest?: Priority;
-    files?: { file: number; priority?: Priority }[];
+    files?: { file: number; count?: number; priority?: Priority }[];
 }
 export interface SharedFile { path: string; file?: File; handle?: FileSystemFileHandle; }
 export interface SaveableBlob { blob: Blob; name: string; }
+export interface FileList {
+    paths: string;
+    sizes: Float64Array;
+    priorities: Uint8Array;
+    risks: Uint8Array;
+}
+export interface FileDetail { hash?: string; have: number; saveable: boolean; }
+export interface Found { share: string; title: boolean; files: number; first: string[]; }
 export interface State {
     server: "connecting" | "connected" | "lost" | "networkGone" | "refused";
     serverMessage?: string;
@@ -806,6 +893,7 @@ export interface ShareInfo {
     error?: string;
     saved: boolean;
     wanted: number;
+    wantedFiles: number;
     priority: Priority;
     withheld?: "byUser" | "serviceOff" | "ratio" | "time";
     have: number;
@@ -823,7 +911,8 @@ export interface ShareInfo {
     fromCreator: boolean;
     origin: string;
     pieces: number;
-    files: { path: string; size: number; hash?: string; priority?: Priority; risk?: Risk }[];
+    hasLooseFiles: boolean;
+    hasFolders: boolean;
     risky?: { count: number; first: string; risk: Risk };
 }
 export type Risk = "program" | "script" | "shortcut" | "macros" | "diskImage" | "disguised";

@@ -34,17 +34,19 @@ use web_sys::{
     DedicatedWorkerGlobalScope, File, FileSystemDirectoryHandle, MessageEvent, WorkerGlobalScope,
 };
 
-use crate::api::{self, Access, PeerOptions, Person, SharedFile, State};
+use crate::api::{self, Access, FileDetail, PeerOptions, Person, SharedFile, State};
 use crate::channel::{ChannelEvent, DataChannel};
 use crate::codes;
 use crate::lane::{Lane, Told};
 use crate::left::{self, Left};
 use crate::reattach::{self, Looks};
 use crate::records::{self, Record, Records};
+use crate::search::Searches;
 use crate::signaling::{self, Signaling};
 use crate::source::{Reader, Source};
 use crate::storage::{Finished, Storage};
 use crate::wire::{self, Command, ConnectionReport, ToWindow, ToWorker};
+use crate::wishes::Wishes;
 use crate::{clock, handles, people, policy, profile, save, view};
 
 /// What a browser's socket holds. Chromium asks for 128 KiB whatever the system would give; page scripts
@@ -156,13 +158,15 @@ struct Driver {
     store: Option<String>,
     storage: Storage,
     records: Records,
-    /// Calls for blobs.
-    blobs: mpsc::UnboundedSender<(u32, Rc<Finished>)>,
+    /// Calls for blobs of all that is finished of a share, or of one file.
+    blobs: mpsc::UnboundedSender<(u32, Rc<Finished>, Option<FileIndex>)>,
     /// The files of our own shares, by their index in the manifest.
     sources: BTreeMap<ShareId, Vec<Rc<Source>>>,
     /// Shares of ours whose files cannot be read, and what helps.
     detached: BTreeMap<ShareId, Access>,
     received: BTreeMap<ShareId, Received>,
+    wishes: Wishes,
+    searches: Searches,
     /// Hashes that were shown before, so that they need not be combined again.
     hashes: BTreeMap<(ShareId, FileIndex), String>,
     available: Option<u64>,
@@ -266,10 +270,11 @@ impl Driver {
             }
             None => None,
         };
+        let wishes = Wishes::recall(store.as_ref()).await;
         let (left, records) = match &store {
             Some(store) => {
                 let room = invite.room_id();
-                (left::shares(store, room).await, records::recall(store, room).await)
+                (left::shares(store, room, &wishes).await, records::recall(store, room).await)
             }
             None => Default::default(),
         };
@@ -321,6 +326,8 @@ impl Driver {
             sources: BTreeMap::new(),
             detached: BTreeMap::new(),
             received: BTreeMap::new(),
+            wishes,
+            searches: Searches::default(),
             hashes: BTreeMap::new(),
             available: None,
             code: None,
@@ -345,8 +352,9 @@ impl Driver {
         for Left { signed, what } in left {
             // Its signature was checked before, so it is the room's.
             let Ok(share) = self.swarm.recall(now, signed, what) else { continue };
+            self.apply_wish(now, share);
             if what.complete {
-                // It is all here: opened, it is served on and can be saved.
+                // All that is wanted is here: opened, it is served on and can be saved.
                 let _ = self.swarm.receive(now, share);
             }
         }
@@ -470,7 +478,13 @@ impl Driver {
                 }
                 done(result)
             }
-            Command::Stop { share, discard } => done(self.swarm.stop(now, parse(&share)?, discard)),
+            Command::Stop { share, discard } => {
+                let share = parse(&share)?;
+                if discard {
+                    self.wishes.forget(share);
+                }
+                done(self.swarm.stop(now, share, discard))
+            }
             Command::Unshare { share } => {
                 let share = parse(&share)?;
                 let result = self.swarm.stop(now, share, false);
@@ -478,14 +492,34 @@ impl Driver {
                     self.sources.remove(&share);
                     self.detached.remove(&share);
                     self.records.forget(share);
+                    self.wishes.forget(share);
                 }
                 done(result)
             }
-            Command::Blob { share } => {
-                let finished = self.storage.finished(parse(&share)?);
+            Command::Blob { share, file } => {
+                let (finished, file) = (self.storage.finished(parse(&share)?), file.map(FileIndex));
                 let finished = finished.ok_or("the share is not complete yet")?;
-                let sent = self.blobs.unbounded_send((call, finished));
+                if file.is_some_and(|file| !finished.files.contains(&file)) {
+                    return Err("the file is not complete yet".to_owned());
+                }
+                let sent = self.blobs.unbounded_send((call, finished, file));
                 sent.expect("blobs are made as long as the worker runs");
+                Ok(None)
+            }
+            Command::Files { share } => {
+                let view = self.swarm.share_view(parse(&share)?).ok_or_else(no_such_share)?;
+                Ok(Some(wire::to_js(&view::files(&view))))
+            }
+            Command::Look { share, files } => {
+                let details = self.look(parse(&share)?, &files).ok_or_else(no_such_share)?;
+                Ok(Some(wire::to_js(&details)))
+            }
+            Command::Search { text } => {
+                let shares = self.swarm.shares().map(|view| (view.id, view.manifest)).collect();
+                let search = self.searches.find(shares, &text);
+                spawn_local(async move {
+                    reply(call, Ok(wire::to_js(&search.await.unwrap_or_default())));
+                });
                 Ok(None)
             }
             Command::Saved { share } => {
@@ -495,7 +529,12 @@ impl Driver {
                 Ok(DONE)
             }
             Command::Select { share, selection } => {
-                done(self.swarm.select(now, parse(&share)?, policy::selection(&selection)))
+                let share = parse(&share)?;
+                let selected = self.swarm.select(now, share, policy::selection(&selection));
+                if selected.is_ok() {
+                    self.wishes.change(share, |wish| wish.selection = selection);
+                }
+                done(selected)
             }
             Command::SetPaused { share, paused: true } => {
                 done(self.swarm.pause(now, parse(&share)?))
@@ -504,10 +543,20 @@ impl Driver {
                 done(self.swarm.resume(now, parse(&share)?))
             }
             Command::SetPriority { share, priority } => {
-                done(self.swarm.set_priority(now, parse(&share)?, policy::priority(priority)))
+                let share = parse(&share)?;
+                let set = self.swarm.set_priority(now, share, policy::priority(priority));
+                if set.is_ok() {
+                    self.wishes.change(share, |wish| wish.priority = priority);
+                }
+                done(set)
             }
             Command::SetServing { share, serve } => {
-                done(self.swarm.set_serving(now, parse(&share)?, serve))
+                let share = parse(&share)?;
+                let set = self.swarm.set_serving(now, share, serve);
+                if set.is_ok() {
+                    self.wishes.change(share, |wish| wish.serve = serve);
+                }
+                done(set)
             }
             Command::Say { text } => {
                 self.swarm.say(now, &text).map(|()| DONE).map_err(|e| e.to_string())
@@ -552,6 +601,37 @@ impl Driver {
                 Ok(DONE)
             }
         }
+    }
+
+    /// Wants of a share what was wanted of it before the page was loaded again.
+    fn apply_wish(&mut self, now: Instant, share: ShareId) {
+        let Some(wish) = self.wishes.of(share).cloned() else { return };
+        // They fail only for a share that is gone again.
+        let _ = self.swarm.select(now, share, policy::selection(&wish.selection));
+        let _ = self.swarm.set_priority(now, share, policy::priority(wish.priority));
+        let _ = self.swarm.set_serving(now, share, wish.serve);
+    }
+
+    /// What is to be told of these files of a share.
+    fn look(&mut self, share: ShareId, files: &[u32]) -> Option<Vec<FileDetail>> {
+        let finished = self.storage.finished(share);
+        let mut details = Vec::with_capacity(files.len());
+        for &file in files {
+            let file = FileIndex(file);
+            let have = self.swarm.file_have(share, file)?;
+            let saveable = finished.as_ref().is_some_and(|it| it.files.contains(&file));
+            details.push(FileDetail { hash: self.file_hash(share, file), have, saveable });
+        }
+        Some(details)
+    }
+
+    fn file_hash(&mut self, share: ShareId, file: FileIndex) -> Option<String> {
+        if let Some(known) = self.hashes.get(&(share, file)) {
+            return Some(known.clone());
+        }
+        let hash = self.swarm.file_hash(share, file)?.to_string();
+        self.hashes.insert((share, file), hash.clone());
+        Some(hash)
     }
 
     /// Puts in force what the embedder and the user's list of people say.
@@ -659,6 +739,7 @@ impl Driver {
         let sources = sources.map(|(file, path)| Rc::new(Source { share, path, file }));
         self.sources.insert(share, sources.collect());
         self.detached.remove(&share);
+        self.apply_wish(now, share);
         Ok(share)
     }
 
@@ -704,9 +785,9 @@ impl Driver {
     }
 
     fn detached_manifest(&self, share: ShareId) -> Result<Manifest, String> {
-        let gone = || protocol::swarm::NoSuchShare.to_string();
-        let view = self.swarm.share_view(share).ok_or_else(gone)?;
-        self.detached.contains_key(&share).then(|| (*view.manifest).clone()).ok_or_else(gone)
+        let view = self.swarm.share_view(share).ok_or_else(no_such_share)?;
+        let is_detached = self.detached.contains_key(&share);
+        is_detached.then(|| (*view.manifest).clone()).ok_or_else(no_such_share)
     }
 
     /// A share is complete and was saved.
@@ -876,7 +957,7 @@ impl Driver {
             }
             while let Some(event) = self.swarm.poll_event() {
                 idle = false;
-                self.note_event(&event);
+                self.note_event(now, &event);
                 post(&ToWindow::Event(view::event(&event, &self.server, &self.key.public())));
             }
             if idle {
@@ -964,7 +1045,10 @@ impl Driver {
         }
     }
 
-    fn note_event(&mut self, event: &Event) {
+    fn note_event(&mut self, now: Instant, event: &Event) {
+        if let Event::ShareAdded { share } = event {
+            self.apply_wish(now, *share);
+        }
         match event {
             Event::Completed { share } => {
                 self.write_out(*share);
@@ -1023,16 +1107,8 @@ impl Driver {
             let received = self.received.get(&id);
             let access = self.detached.get(&id).copied();
             let error = received.and_then(|it| it.error.as_deref());
-            let (hashes, swarm) = (&mut self.hashes, &self.swarm);
             let copies = self.swarm.copies(id);
-            shares.push(view::share(view, copies, access, error, now, |file| {
-                if let Some(known) = hashes.get(&(id, file)) {
-                    return Some(known.clone());
-                }
-                let hash = swarm.file_hash(id, file)?.to_string();
-                hashes.insert((id, file), hash.clone());
-                Some(hash)
-            }));
+            shares.push(view::share(view, copies, access, error, now));
         }
         let (server, server_message, server_retry_ms) = view::server(self.swarm.server(), now);
         State {
@@ -1151,14 +1227,18 @@ fn channel_of(id: u16) -> Channel {
 }
 
 fn parse(share: &str) -> Result<ShareId, String> {
-    share.parse().map_err(|_| protocol::swarm::NoSuchShare.to_string())
+    share.parse().map_err(|_| no_such_share())
+}
+
+fn no_such_share() -> String {
+    protocol::swarm::NoSuchShare.to_string()
 }
 
 /// Answers calls for blobs, one after the other: so several take no more memory than one.
-fn make_blobs() -> mpsc::UnboundedSender<(u32, Rc<Finished>)> {
-    let (calls, queue) = mpsc::unbounded::<(u32, Rc<Finished>)>();
-    spawn_local(queue.for_each(async |(call, finished)| {
-        let blob = save::saveable(&finished).await;
+fn make_blobs() -> mpsc::UnboundedSender<(u32, Rc<Finished>, Option<FileIndex>)> {
+    let (calls, queue) = mpsc::unbounded::<(u32, Rc<Finished>, _)>();
+    spawn_local(queue.for_each(async |(call, finished, file)| {
+        let blob = save::saveable(&finished, file).await;
         reply(call, blob.map(|blob| wire::to_js(&blob)).map_err(|e| crate::error::message(&e)));
     }));
     calls

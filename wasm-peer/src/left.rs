@@ -9,6 +9,8 @@
 
 use protocol::event::Recalled;
 use protocol::manifest::{Manifest, ShareId, SignedManifest};
+use protocol::piece::FileIndex;
+use protocol::policy::Selection;
 use protocol::signaling::RoomId;
 use wasm_bindgen::JsValue;
 use wasm_bindgen_futures::spawn_local;
@@ -16,7 +18,8 @@ use web_sys::FileSystemDirectoryHandle;
 
 use crate::profile::{self, Store};
 use crate::storage::{JOURNAL, MANIFEST, SAVED};
-use crate::{handles, journal, opfs, records};
+use crate::wishes::Wishes;
+use crate::{handles, journal, opfs, policy, records};
 
 const DAY_MS: f64 = 86_400_000.0;
 const SAVED_KEPT_MS: f64 = 3.0 * DAY_MS;
@@ -30,10 +33,10 @@ pub(crate) struct Left {
 
 /// The received shares of a store. Those that cannot be read are left out: their pieces are found again
 /// when they are received again.
-pub(crate) async fn shares(store: &Store, room: RoomId) -> Vec<Left> {
+pub(crate) async fn shares(store: &Store, room: RoomId, wishes: &Wishes) -> Vec<Left> {
     let mut found = Vec::new();
     for share in share_names(&store.directory).await {
-        found.extend(look(&store.directory, &share, room).await);
+        found.extend(look(&store.directory, &share, room, wishes).await);
     }
     found
 }
@@ -105,11 +108,18 @@ async fn was_saved(store: &FileSystemDirectoryHandle, share: &str) -> bool {
     opfs::file(&share, SAVED, false).await.is_ok()
 }
 
-async fn look(store: &FileSystemDirectoryHandle, share: &str, room: RoomId) -> Option<Left> {
+async fn look(
+    store: &FileSystemDirectoryHandle,
+    share: &str,
+    room: RoomId,
+    wishes: &Wishes,
+) -> Option<Left> {
     let directory = opfs::directory(store, share, false).await.ok()?;
     let (signed, manifest) = signed_manifest(&directory, share, room).await?;
     let journal = journal::read(&content(&directory, JOURNAL).await.unwrap_or_default());
-    let (bytes, complete) = sum(&journal, &manifest);
+    let wish = wishes.of(signed.share());
+    let wanted = wish.map_or_else(Selection::all, |wish| policy::selection(&wish.selection));
+    let (bytes, complete) = sum(&journal, &manifest, &wanted);
     let saved = complete && was_saved(store, share).await;
     Some(Left { signed, what: Recalled { bytes, complete, saved } })
 }
@@ -135,9 +145,9 @@ pub(crate) async fn content(
     opfs::bytes(&*opfs::snapshot(&handle).await?).await
 }
 
-/// The bytes of the pieces that a journal claims, and whether it claims that every file is finished.
-/// Whether that is so shows when the share is opened.
-fn sum(journal: &journal::Journal, manifest: &Manifest) -> (u64, bool) {
+/// The bytes of the pieces that a journal claims, and whether it claims that every file that is wanted is
+/// finished. Whether that is so shows when the share is opened.
+fn sum(journal: &journal::Journal, manifest: &Manifest, wanted: &Selection) -> (u64, bool) {
     let geometry = manifest.geometry();
     let mut pieces: Vec<_> = journal.pieces.iter().map(|(piece, _)| *piece).collect();
     pieces.sort_unstable();
@@ -149,19 +159,21 @@ fn sum(journal: &journal::Journal, manifest: &Manifest) -> (u64, bool) {
             *finished = true;
         }
     }
-    (bytes, journal.whole && finished.into_iter().all(|finished| finished))
+    let mut files = (0..).map(FileIndex).zip(finished);
+    let all = files.all(|(file, finished)| finished || wanted.of(file).is_none());
+    (bytes, journal.whole && all)
 }
 
 #[cfg(test)]
 mod tests {
     use protocol::identity::DeviceKey;
     use protocol::manifest::{Entry, EntryKind, SharePath};
-    use protocol::piece::{FileIndex, PieceIndex};
+    use protocol::piece::PieceIndex;
 
     use super::*;
 
     #[test]
-    fn a_share_counts_as_complete_only_if_a_whole_journal_says_that_every_file_is_finished() {
+    fn a_share_counts_as_complete_only_if_a_whole_journal_says_that_all_that_is_wanted_is_finished() {
         let entry = |path: &str, size| Entry {
             path: SharePath::new(path).unwrap(),
             kind: EntryKind::File { size },
@@ -173,7 +185,7 @@ mod tests {
         let finished = |file| journal::finished(FileIndex(file)).to_vec();
         let said = |records: &[Vec<u8>]| {
             let journal = [&journal::HEADER[..], &records.concat()].concat();
-            sum(&journal::read(&journal), &manifest)
+            sum(&journal::read(&journal), &manifest, &Selection::all())
         };
         assert_eq!(said(&[]), (0, false));
         let mut records = vec![piece(0), piece(2), piece(2), finished(1)];
@@ -185,5 +197,9 @@ mod tests {
         assert_eq!(said(&records), (300_005, true));
         records.push(vec![0; 20]);
         assert_eq!(said(&records), (300_005, false));
+        // What is not wanted need not be there.
+        let one = [&journal::HEADER[..], &piece(2), &finished(1)].concat();
+        let only = |file| sum(&journal::read(&one), &manifest, &Selection::only([FileIndex(file)]));
+        assert_eq!((only(1), only(0)), ((5, true), (5, false)));
     }
 }

@@ -12,6 +12,7 @@
 //!                                                    payload.rs  the file they are written to
 //!                                                  profile.rs    which store is ours
 //!                                                    left.rs     what earlier loads left in it
+//!                                                    wishes.rs   what people want of shares
 //!                                                  source.rs     files that are shared
 //!                                                    records.rs  what is remembered of them
 //!     handles.rs   their handles             same    reattach.rs whether they are the same
@@ -51,6 +52,7 @@ mod profile;
 mod reattach;
 mod records;
 mod save;
+mod search;
 mod signaling;
 mod source;
 mod stats;
@@ -58,4 +60,5 @@ mod storage;
 mod trusted;
 mod view;
 mod wire;
+mod wishes;
 mod zip;

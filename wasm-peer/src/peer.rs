@@ -231,26 +231,59 @@ impl Peer {
     /// small files of a ZIP are read and copied for it.
     ///
     /// # Errors
-    /// An `Error` if the share is not complete, or gone.
+    /// An `Error` if the share is not complete, or gone; of one file, if that is not.
     #[wasm_bindgen(unchecked_return_type = "SaveableBlob")]
-    pub async fn blob(&self, share: String) -> Result<JsValue, JsValue> {
-        self.0.call(Command::Blob { share }).await
+    pub async fn blob(&self, share: String, file: Option<u32>) -> Result<JsValue, JsValue> {
+        self.0.call(Command::Blob { share, file }).await
     }
 
-    /// Hands [`Peer::blob`] to the browser as a download and marks the share saved.
+    /// Hands [`Peer::blob`] to the browser as a download. Without a file it marks the share saved.
     ///
     /// # Errors
-    /// An `Error` if the share is not complete.
-    pub async fn save(&self, share: String) -> Result<(), JsValue> {
-        let saveable = self.0.call(Command::Blob { share: share.clone() }).await?;
+    /// An `Error` if the share is not complete; of one file, if that is not.
+    pub async fn save(&self, share: String, file: Option<u32>) -> Result<(), JsValue> {
+        let saveable = self.0.call(Command::Blob { share: share.clone(), file }).await?;
         let blob: Blob = Reflect::get(&saveable, &"blob".into())?.unchecked_into();
         let name = Reflect::get(&saveable, &"name".into())?.as_string().unwrap_or_default();
         download(&blob, &name)?;
-        self.0.call(Command::Saved { share }).await.map(drop)
+        match file {
+            Some(_) => Ok(()),
+            None => self.0.call(Command::Saved { share }).await.map(drop),
+        }
+    }
+
+    /// The files of a share. Their places in it are what other calls name them by.
+    ///
+    /// # Errors
+    /// An `Error` if there is no such share.
+    #[wasm_bindgen(unchecked_return_type = "FileList")]
+    pub async fn files(&self, share: String) -> Result<JsValue, JsValue> {
+        self.0.call(Command::Files { share }).await
+    }
+
+    /// Looks at some files of a share, by their places in [`Peer::files`]: their hashes, and how much of
+    /// them is here.
+    ///
+    /// # Errors
+    /// An `Error` if there is no such share, or file.
+    #[wasm_bindgen(unchecked_return_type = "FileDetail[]")]
+    pub async fn look(&self, share: String, files: Vec<u32>) -> Result<JsValue, JsValue> {
+        self.0.call(Command::Look { share, files }).await
+    }
+
+    /// Looks for shares in whose title, and for files in whose path, all words of `text` occur, be it in
+    /// small or capital letters. A later search ends this one: then nothing is found.
+    ///
+    /// # Errors
+    /// An `Error` if the worker has ended.
+    #[wasm_bindgen(unchecked_return_type = "Found[]")]
+    pub async fn search(&self, text: String) -> Result<JsValue, JsValue> {
+        self.0.call(Command::Search { text }).await
     }
 
     /// Chooses which files of a share are wanted and how urgently; before, all are. More can be wanted
-    /// at any time, even when what was wanted is complete.
+    /// at any time, even when what was wanted is complete. It is remembered across a reload, like
+    /// [`Peer::set_priority`] and [`Peer::set_serving`].
     ///
     /// # Errors
     /// An `Error` if there is no such share.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use protocol::identity::PublicKey;
+use protocol::manifest::MAX_ENTRIES;
 use protocol::piece::FileIndex;
 use protocol::policy as core;
 
@@ -82,11 +83,12 @@ fn standing(said: api::Standing) -> core::Standing {
 
 /// An embedder's choice of files.
 pub(crate) fn selection(said: &api::Selection) -> core::Selection {
-    let files = said.files.iter();
-    core::Selection {
-        rest: said.rest.map(priority),
-        files: files.map(|it| (FileIndex(it.file), it.priority.map(priority))).collect(),
-    }
+    let files = said.files.iter().flat_map(|it| {
+        // More a share cannot have, whatever is said.
+        let end = it.file.saturating_add(it.count).min(MAX_ENTRIES);
+        (it.file..end).map(|file| (FileIndex(file), it.priority.map(priority)))
+    });
+    core::Selection { rest: said.rest.map(priority), files: files.collect() }
 }
 
 /// How urgent something is to the core.

@@ -31,19 +31,23 @@ pub(crate) struct SaveableBlob {
     name: String,
 }
 
-/// One file as it is, anything else as a ZIP; empty directories only with all files. Nothing large is
-/// read.
-pub(crate) async fn saveable(finished: &Finished) -> Result<SaveableBlob, JsValue> {
+/// One file as it is, the one that is asked for or the only one there is; anything else as a ZIP, with empty
+/// directories if all files are there. Nothing large is read.
+pub(crate) async fn saveable(
+    finished: &Finished,
+    file: Option<FileIndex>,
+) -> Result<SaveableBlob, JsValue> {
     let manifest = &finished.manifest;
+    if let Some(file) = file {
+        return one(finished, file);
+    }
     let alone = finished.files.len() == 1
         && match manifest.entries() {
             [entry] => entry.path.components().count() == 1,
             _ => !finished.is_whole(),
         };
     if let (Some(&file), true) = (finished.files.first(), alone) {
-        let name = manifest.file(file).path.components().last().unwrap_or_default();
-        let name = safe_top(name, here()).into_owned();
-        return Ok(SaveableBlob { blob: finished.file(file)?, name });
+        return one(finished, file);
     }
     let name = safe_top(&format!("{}.zip", manifest.title()), here()).into_owned();
     if let Some(blob) = finished.archive.get() {
@@ -51,6 +55,12 @@ pub(crate) async fn saveable(finished: &Finished) -> Result<SaveableBlob, JsValu
     }
     let blob = archive(finished).await?;
     Ok(SaveableBlob { blob: finished.archive.get_or_init(|| blob).clone(), name })
+}
+
+fn one(finished: &Finished, file: FileIndex) -> Result<SaveableBlob, JsValue> {
+    let name = finished.manifest.file(file).path.components().last().unwrap_or_default();
+    let name = safe_top(name, here()).into_owned();
+    Ok(SaveableBlob { blob: finished.file(file)?, name })
 }
 
 /// A ZIP of the finished files.

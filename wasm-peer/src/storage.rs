@@ -8,6 +8,7 @@
 //! <store>/<share>/journal     committed pieces (journal.rs)
 //! <store>/<share>/saved       is there if the share is complete and was saved
 //! <store>/own/                shares of ours (records.rs)
+//! <store>/wishes/             what is wanted of shares (wishes.rs)
 //! <store>/archives            what saving puts together (archive.rs)
 //! ```
 //!

@@ -8,16 +8,16 @@ use protocol::event::{
 };
 use protocol::identity::{PublicKey, comparison};
 use protocol::io::{LostCause, PathKind as CorePath};
-use protocol::manifest::{EntryKind, Manifest};
-use protocol::names::{Risk as CoreRisk, readable, readable_lines, risk as core_risk};
+use protocol::manifest::{Entry, EntryKind, Manifest};
+use protocol::names::{Risk as CoreRisk, readable, readable_lines};
 use protocol::piece::FileIndex;
 use protocol::policy::Priority as CorePriority;
 use protocol::time::{Duration, Instant};
 
 use crate::api::{
-    Access, EventKind, FileInfo, Halt, Halted, Left, Line, MAX_FILES_TOLD, PathKind, PeerEvent,
-    PeerInfo, PeerLink, Person, Priority, Risk, Risky, ServerState, ShareInfo, ShareState,
-    SourceInfo, Standing, Wait, Waiting, Withheld,
+    Access, EventKind, FileList, Halt, Halted, Left, Line, PathKind, PeerEvent, PeerInfo, PeerLink,
+    Person, Priority, Risk, Risky, ServerState, ShareInfo, ShareState, SourceInfo, Standing, Wait,
+    Waiting, Withheld,
 };
 
 /// A peer as embedders see it; `own` is our key, `people` are those whom the user trusts and avoids.
@@ -94,16 +94,16 @@ pub(crate) fn server(view: ServerView, now: Instant) -> (ServerState, Option<Str
 }
 
 /// A share as embedders see it; `access` says what helps if it is detached, `save_error` why it could
-/// not be saved, and `hash` gives the hash of a file if it is known.
+/// not be saved.
 pub(crate) fn share(
     view: ShareView,
     copies: Option<Copies>,
     access: Option<Access>,
     save_error: Option<&str>,
     now: Instant,
-    mut hash: impl FnMut(FileIndex) -> Option<String>,
 ) -> ShareInfo {
     let manifest = &view.manifest;
+    let is_in_folder = |(_, entry): (_, &Entry)| entry.path.components().nth(1).is_some();
     let directories =
         manifest.entries().iter().filter(|entry| entry.kind == EntryKind::Directory).count();
     let (state, error) = match &view.state {
@@ -116,13 +116,6 @@ pub(crate) fn share(
         CoreState::Complete => (ShareState::Complete, None),
         CoreState::Failed(reason) => (ShareState::Failed, Some(shown(&reason.to_string()))),
     };
-    let files = manifest.files().take(MAX_FILES_TOLD).map(|(file, entry)| FileInfo {
-        path: shown(entry.path.as_str()),
-        size: entry.size(),
-        hash: hash(file),
-        priority: view.selection.of(file).map(priority),
-        risk: core_risk(entry.path.as_str()).map(risk),
-    });
     ShareInfo {
         id: view.id.to_string(),
         title: shown(&manifest.title()),
@@ -153,6 +146,7 @@ pub(crate) fn share(
         error: error.or_else(|| save_error.map(str::to_owned)),
         saved: view.saved,
         wanted: view.wanted,
+        wanted_files: wanted_files(&view),
         priority: priority(view.priority),
         withheld: view.withheld.map(|why| match why {
             CoreWithheld::ByUser => Withheld::ByUser,
@@ -184,8 +178,40 @@ pub(crate) fn share(
         from_creator: view.from_creator,
         origin: manifest.origin().short(),
         pieces: manifest.geometry().pieces(),
-        files: files.collect(),
+        has_loose_files: !manifest.files().all(is_in_folder),
+        has_folders: manifest.files().any(is_in_folder),
         risky: risky(manifest),
+    }
+}
+
+fn wanted_files(view: &ShareView) -> u32 {
+    let files = view.manifest.geometry().files();
+    if view.selection.files.is_empty() {
+        return if view.selection.rest.is_some() { files } else { 0 };
+    }
+    count((0..files).filter(|&file| view.selection.of(FileIndex(file)).is_some()).count())
+}
+
+/// The files of a share as embedders see them.
+pub(crate) fn files(view: &ShareView) -> FileList {
+    let (mut paths, mut sizes, mut priorities) = (String::new(), Vec::new(), Vec::new());
+    for (file, entry) in view.manifest.files() {
+        if !sizes.is_empty() {
+            paths.push('\n');
+        }
+        paths.push_str(&readable(entry.path.as_str()));
+        sizes.push(entry.size() as f64);
+        priorities.push(Priority::number(view.selection.of(file).map(priority)));
+    }
+    let mut risks = vec![0; sizes.len()];
+    for &(file, why) in view.manifest.risky() {
+        risks[file.0 as usize] = Risk::number(Some(risk(why)));
+    }
+    FileList {
+        paths,
+        sizes: sizes.as_slice().into(),
+        priorities: priorities.as_slice().into(),
+        risks: risks.as_slice().into(),
     }
 }
 
@@ -208,7 +234,7 @@ fn risk(risk: CoreRisk) -> Risk {
 }
 
 /// Text from elsewhere, as it may be shown.
-fn shown(text: &str) -> String {
+pub(crate) fn shown(text: &str) -> String {
     readable(text).into_owned()
 }
 

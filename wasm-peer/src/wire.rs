@@ -69,10 +69,12 @@ pub(crate) enum Command {
         /// Its id.
         share: String,
     },
-    /// A complete share as something to save → a `SaveableBlob`.
+    /// What is finished of a share, or one file of it, as something to save → a `SaveableBlob`.
     Blob {
         /// Its id.
         share: String,
+        /// The file's place; all files without.
+        file: Option<u32>,
     },
     /// The blob was handed to the browser as a download → nothing.
     Saved {
@@ -110,6 +112,23 @@ pub(crate) enum Command {
     /// Say something to the room → nothing.
     Say {
         /// What.
+        text: String,
+    },
+    /// The files of a share → a [`FileList`](crate::api::FileList).
+    Files {
+        /// The share's id.
+        share: String,
+    },
+    /// Look at some files of a share → their [`FileDetail`](crate::api::FileDetail)s.
+    Look {
+        /// The share's id.
+        share: String,
+        /// The places of the files.
+        files: Vec<u32>,
+    },
+    /// Look for titles and paths → [`Found`](crate::api::Found), in no order.
+    Search {
+        /// Words that must all be there.
         text: String,
     },
     /// Try to reach the server now → nothing.

@@ -335,6 +335,16 @@ impl Swarm {
         share.geometry().file_hash(file, |piece| share.hashes.hash(piece))
     }
 
+    /// Bytes of a file that are verified and durable here, or ours to share.
+    pub fn file_have(&self, share: ShareId, file: FileIndex) -> Option<u64> {
+        let share = self.shelf.get(&share)?;
+        if file.0 >= share.geometry().files() {
+            return None;
+        }
+        let pieces = share.geometry().pieces_of(file).filter(|&piece| share.have.contains(piece));
+        Some(pieces.map(|piece| u64::from(share.geometry().length(piece))).sum())
+    }
+
     /// The signaling connection opened, closed, or said something.
     pub fn handle_signaling(&mut self, now: Instant, event: SignalingEvent) {
         self.now = self.now.max(now);
