@@ -173,7 +173,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_share_counts_as_complete_only_if_a_whole_journal_says_that_all_that_is_wanted_is_finished() {
+    fn a_share_counts_as_complete_only_if_a_whole_journal_says_that_all_that_is_wanted_is_finished()
+    {
         let entry = |path: &str, size| Entry {
             path: SharePath::new(path).unwrap(),
             kind: EntryKind::File { size },

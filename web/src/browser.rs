@@ -5,7 +5,10 @@ use leptos::prelude::{document, window};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 use web::text::text;
-use web_sys::{DataTransferItem, FileSystemDirectoryHandle, FileSystemFileHandle};
+use web_sys::{
+    DataTransferItem, Element, FileSystemDirectoryHandle, FileSystemFileHandle,
+    IntersectionObserver, IntersectionObserverEntry, IntersectionObserverInit,
+};
 
 /// Scheme, host and port of this page.
 pub(crate) fn origin() -> String {
@@ -49,6 +52,57 @@ pub(crate) fn is_online() -> bool {
 /// Whether the window is wide enough for two columns; the same width as in `style/modes.css`.
 pub(crate) fn is_wide() -> bool {
     window().match_media("(min-width: 56rem)").ok().flatten().is_some_and(|query| query.matches())
+}
+
+/// The size of the page's letters, which is what a `rem` is in style sheets, in pixels.
+pub(crate) fn rem_px() -> f64 {
+    const USUAL: f64 = 16.0;
+    let size = document().document_element().and_then(|root| {
+        let style = window().get_computed_style(&root).ok()??;
+        style.get_property_value("font-size").ok()?.trim_end_matches("px").parse().ok()
+    });
+    size.unwrap_or(USUAL)
+}
+
+/// Whether the page is written from right to left.
+pub(crate) fn is_right_to_left() -> bool {
+    document().document_element().is_some_and(|root| {
+        let style = window().get_computed_style(&root).ok().flatten();
+        style.is_some_and(|style| style.get_property_value("direction").is_ok_and(|it| it == "rtl"))
+    })
+}
+
+/// Says whether an element is within `margin`, as style sheets write it, of what is in sight, now and whenever
+/// that changes. Ends when it is dropped.
+pub(crate) fn watch_nearness(
+    element: &Element,
+    margin: &str,
+    note: impl Fn(bool) + 'static,
+) -> Option<Nearness> {
+    let noted = Closure::<dyn Fn(js_sys::Array)>::new(move |entries: js_sys::Array| {
+        // Of several the last is how it is now.
+        if let Some(entry) = entries.iter().last() {
+            note(entry.unchecked_into::<IntersectionObserverEntry>().is_intersecting());
+        }
+    });
+    let options = IntersectionObserverInit::new();
+    options.set_root_margin(margin);
+    let callback = noted.as_ref().unchecked_ref();
+    let observer = IntersectionObserver::new_with_options(callback, &options).ok()?;
+    observer.observe(element);
+    Some(Nearness { observer, _noted: noted })
+}
+
+/// See [`watch_nearness`].
+pub(crate) struct Nearness {
+    observer: IntersectionObserver,
+    _noted: Closure<dyn Fn(js_sys::Array)>,
+}
+
+impl Drop for Nearness {
+    fn drop(&mut self) {
+        self.observer.disconnect();
+    }
 }
 
 /// Milliseconds since the page was loaded.

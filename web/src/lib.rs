@@ -1,5 +1,6 @@
-//! The parts of the page that need no browser: its text, its formats, the paths of what is dropped, what
-//! is typed into the invite box, QR codes, who is who, and how much of a text is shown. Tested on the host; the page itself is `main.rs`.
+//! The parts of the page that need no browser: its text, its formats, the paths of what is dropped, the tree of
+//! a share's files, what is typed into the invite box, QR codes, who is who, and how much of a text is shown. Tested
+//! on the host; the page itself is `main.rs`.
 
 pub mod device;
 pub mod excerpt;
@@ -9,3 +10,4 @@ pub mod paths;
 pub mod qr;
 pub mod roster;
 pub mod text;
+pub mod tree;

@@ -21,6 +21,8 @@ mod chat;
 #[cfg(target_arch = "wasm32")]
 mod drop;
 #[cfg(target_arch = "wasm32")]
+mod file_tree;
+#[cfg(target_arch = "wasm32")]
 mod home;
 #[cfg(target_arch = "wasm32")]
 mod icon;
@@ -38,6 +40,10 @@ mod sections;
 mod session;
 #[cfg(target_arch = "wasm32")]
 mod share_card;
+#[cfg(target_arch = "wasm32")]
+mod share_wishes;
+#[cfg(target_arch = "wasm32")]
+mod shelf;
 #[cfg(target_arch = "wasm32")]
 mod status;
 

@@ -1,6 +1,8 @@
 //! The one room the page is in, or none: entering and leaving it, what people ask of it, and what it tells,
 //! as signals that the views read. No view talks to the [`Peer`] itself.
 
+mod files;
+
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
@@ -392,7 +394,7 @@ impl Session {
         self.forget_trouble(&id);
         spawn_local(async move {
             let Some(peer) = self.peer.get_value() else { return };
-            let saved = peer.save(id.clone()).await;
+            let saved = peer.save(id.clone(), None).await;
             self.saving.update(|saving| {
                 saving.remove(&id);
             });

@@ -3,13 +3,16 @@
 use leptos::html;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
-use wasm_peer::api::{Access, FileInfo, Risk, ShareInfo, ShareState, Storage, Waiting};
+use wasm_peer::api::{Access, Risk, ShareInfo, ShareState, Storage, Waiting};
 use web::format;
 use web::paths;
 use web::text::text;
 
+use crate::file_tree::FileTree;
 use crate::picker::ChooseAgain;
 use crate::session::Session;
+use crate::share_wishes::ShareWishes;
+use crate::shelf::Looked;
 use crate::{browser, status};
 
 /// Beyond this much, what is kept in memory may end the tab on common phones and computers. Browsers tell no
@@ -17,10 +20,15 @@ use crate::{browser, status};
 pub(crate) const MEMORY_COMFORTABLE_BYTES: u64 = 1_000_000_000;
 
 /// A share as it is now, or as it last was if it just left the shelf.
-type Share = Memo<ShareInfo>;
+pub(crate) type Share = Memo<ShareInfo>;
+
+/// So far from what is in sight a card is still drawn whole where there are `many`, and so high is one that
+/// never was.
+const NEAR: &str = "1200px 0px";
+const CARD_PX: f64 = 190.0;
 
 #[component]
-pub(crate) fn ShareCard(id: String) -> impl IntoView {
+pub(crate) fn ShareCard(id: String, many: Memo<bool>) -> impl IntoView {
     let session = Session::of_page();
     // It was on the shelf a moment ago; if it is gone again there is nothing to draw.
     let first = untrack(|| session.share_info(&id))?;
@@ -31,6 +39,60 @@ pub(crate) fn ShareCard(id: String) -> impl IntoView {
     let title_id = share.with_untracked(|share| format!("share-{}", share.id));
     let labelled_by = title_id.clone();
     let tile = paths::tile(&title, share.with_untracked(|share| share.file_count));
+    let risky = share.with_untracked(risky);
+    let element = NodeRef::<html::Article>::new();
+    let (is_near, high_px) = nearness(element);
+    let is_open = RwSignal::new(false);
+    let is_whole = Memo::new(move |_| !many.get() || is_near.get() || is_open.get());
+    let is_complete = Memo::new(move |_| {
+        share.with(|share| share.state == ShareState::Complete && share.saved)
+            && !share.with(|share| session.is_saving(share))
+    });
+    Some(view! {
+        <article
+            class="share"
+            class:is-moving=move || share.with(|share| status::is_moving(share.state))
+            class:is-complete=is_complete
+            aria-labelledby=labelled_by
+            node_ref=element
+            style:min-block-size=move || (!is_whole.get()).then(|| format!("{}px", high_px.get()))
+        >
+            <p class="tile" aria-hidden="true">{tile}</p>
+            <div class="share-head">
+                <h2 id=title_id class="share-title" dir="auto">{title}</h2>
+                <p class="share-facts">{move || facts(session, share)}</p>
+                {risky.map(|why| view! { <p class="risk">{why}</p> })}
+            </div>
+            <Show when=move || is_whole.get()>
+                <Body share is_open />
+            </Show>
+        </article>
+    })
+}
+
+/// Whether a card is near to what is in sight, and how high it was when it last was.
+fn nearness(element: NodeRef<html::Article>) -> (RwSignal<bool>, RwSignal<f64>) {
+    let (is_near, high_px) = (RwSignal::new(false), RwSignal::new(CARD_PX));
+    let watch = StoredValue::new_local(None);
+    Effect::new(move |_| {
+        let Some(element) = element.get() else { return };
+        let card = element.clone();
+        let noted = move |now: bool| {
+            if !now && is_near.get_untracked() {
+                high_px.set(f64::from(card.offset_height()));
+            }
+            is_near.set(now);
+        };
+        watch.set_value(browser::watch_nearness(&element, NEAR, noted));
+    });
+    (is_near, high_px)
+}
+
+/// How a share stands, and what can be done with it.
+#[component]
+fn Body(share: Share, is_open: RwSignal<bool>) -> impl IntoView {
+    let session = Session::of_page();
+    let looked: Looked = expect_context();
     let saving = Memo::new(move |_| share.with(|share| session.is_saving(share)));
     let word = Memo::new(move |_| share.with(|share| status::word(share, saving.get())));
     let figures = Memo::new(move |_| share.with(status::figures));
@@ -48,43 +110,39 @@ pub(crate) fn ShareCard(id: String) -> impl IntoView {
         share.with(|share| status::waiting(share).map(|it| status::timer(it, session.passed_ms())))
     };
     let others = Memo::new(move |_| share.with(|share| status::others(session, share)));
-    let risky = share.with_untracked(risky);
-    Some(view! {
-        <article
-            class="share"
-            class:is-moving=move || status::is_moving(state.get())
-            class:is-complete=move || word.get() == text().complete
-            aria-labelledby=labelled_by
-        >
-            <p class="tile" aria-hidden="true">{tile}</p>
-            <div class="share-head">
-                <h2 id=title_id class="share-title" dir="auto">{title}</h2>
-                <p class="share-facts">{move || facts(session, share)}</p>
-                {risky.map(|why| view! { <p class="risk">{why}</p> })}
-            </div>
-            <Bar share />
-            <p class="share-status">
-                <span class="share-word" role="status">{word}</span>
-                <span class="figures">{move || figures.get().join(" · ")}</span>
-            </p>
-            {move || hint.get().map(|hint| view! {
-                <p class="share-hint">{hint} " " <span class="timer">{timer}</span></p>
-            })}
-            <Show when=move || !others.with(Vec::is_empty)>
-                <ul class="share-others">
-                    {move || others.get().into_iter().map(|line| view! { <li><bdi>{line}</bdi></li> }).collect_view()}
-                </ul>
-            </Show>
-            <div role="alert">
-                {move || problem.get().map(|problem| view! { <p class="problem">{problem}</p> })}
-                {move || no_room.get().map(|note| view! { <p class="problem">{note}</p> })}
-            </div>
-            <div class="share-foot">
-                <Actions share state />
-                <Details share />
-            </div>
-        </article>
-    })
+    let copies = Memo::new(move |_| share.with(status::copies));
+    let may_close = Memo::new(move |_| share.with(|it| is_ours(it.state) && it.origin_may_leave));
+    let found = Memo::new(move |_| share.with(|share| looked.files_in(&share.id)));
+    view! {
+        <Bar share />
+        <p class="share-status">
+            <span class="share-word" role="status">{word}</span>
+            <span class="figures">{move || figures.get().join(" · ")}</span>
+        </p>
+        <p class="may-close" role="status" hidden=move || !may_close.get()>
+            {move || may_close.get().then(|| text().may_close)}
+        </p>
+        {move || copies.get().map(|copies| view! { <p class="copies">{copies}</p> })}
+        {move || found.get().map(|(count, first)| view! {
+            <p class="share-found"><bdi>{(text().found_in)(count, &first.join(" · "))}</bdi></p>
+        })}
+        {move || hint.get().map(|hint| view! {
+            <p class="share-hint">{hint} " " <span class="timer">{timer}</span></p>
+        })}
+        <Show when=move || !others.with(Vec::is_empty)>
+            <ul class="share-others">
+                {move || others.get().into_iter().map(|line| view! { <li><bdi>{line}</bdi></li> }).collect_view()}
+            </ul>
+        </Show>
+        <div role="alert">
+            {move || problem.get().map(|problem| view! { <p class="problem">{problem}</p> })}
+            {move || no_room.get().map(|note| view! { <p class="problem">{note}</p> })}
+        </div>
+        <div class="share-foot">
+            <Actions share state />
+            <Details share is_open />
+        </div>
+    }
 }
 
 /// How much is here, coloured by who sent it.
@@ -114,10 +172,11 @@ fn parts(session: Session, share: &ShareInfo) -> Vec<(String, String)> {
     if is_ours(share.state) {
         return vec![("bar-part is-ours".to_owned(), "100%".to_owned())];
     }
-    if share.total == 0 {
+    let whole = status::goal(share).max(status::here(share));
+    if whole == 0 {
         return Vec::new();
     }
-    let width = |bytes: u64| format!("{:.2}%", bytes as f64 * 100.0 / share.total as f64);
+    let width = |bytes: u64| format!("{:.2}%", bytes as f64 * 100.0 / whole as f64);
     let sent: u64 = share.sources.iter().map(|source| source.bytes).sum();
     let before = status::here(share).saturating_sub(sent);
     let mut parts = Vec::new();
@@ -158,7 +217,8 @@ fn risky(share: &ShareInfo) -> Option<String> {
     })
 }
 
-fn risk(risk: Risk) -> &'static str {
+/// What opening a file may do, and what to do about that.
+pub(crate) fn risk(risk: Risk) -> &'static str {
     match risk {
         Risk::Program => text().risk_program,
         Risk::Script => text().risk_script,
@@ -166,6 +226,18 @@ fn risk(risk: Risk) -> &'static str {
         Risk::Macros => text().risk_macros,
         Risk::DiskImage => text().risk_disk_image,
         Risk::Disguised => text().risk_disguised,
+    }
+}
+
+/// What opening a file may do, in a word.
+pub(crate) fn short_risk(risk: Risk) -> &'static str {
+    match risk {
+        Risk::Program => text().short_program,
+        Risk::Script => text().short_script,
+        Risk::Shortcut => text().short_shortcut,
+        Risk::Macros => text().short_macros,
+        Risk::DiskImage => text().short_disk_image,
+        Risk::Disguised => text().short_disguised,
     }
 }
 
@@ -190,7 +262,7 @@ fn no_room(session: Session, share: Share) -> Option<String> {
         Some((state.storage, state.available))
     })?;
     share.with(|share| {
-        let missing = share.total.saturating_sub(status::here(share));
+        let missing = status::goal(share).saturating_sub(status::here(share));
         let size = |bytes| text().units.size(bytes);
         match storage {
             _ if share.state != ShareState::Available => None,
@@ -214,14 +286,33 @@ fn Actions(share: Share, state: Memo<ShareState>) -> impl IntoView {
     let whole = Memo::new(move |_| share.with(status::is_whole));
     let cause = Memo::new(move |_| share.with(|share| Some(status::waiting(share)?.cause)));
     let access = Memo::new(move |_| share.with(|share| share.access));
-    let in_folder = |file: &FileInfo| file.path.contains('/');
-    let folders = share.with_untracked(|share| share.files.iter().any(in_folder));
-    let loose = share.with_untracked(|share| !share.files.iter().all(in_folder));
+    let (loose, folders) = share.with_untracked(|share| (share.has_loose_files, share.has_folders));
+    // What is chosen of it, if that is not everything.
+    let chosen = Memo::new(move |_| {
+        share.with(|share| {
+            (share.wanted_files < share.file_count).then(|| {
+                let size = text().units.size(share.wanted);
+                (
+                    share.wanted_files,
+                    (text().chosen_files)(share.wanted_files, share.file_count, &size),
+                )
+            })
+        })
+    });
+    let nothing_chosen =
+        move || chosen.with(|it| it.as_ref().is_some_and(|(files, _)| *files == 0));
+    let what_comes = move || {
+        chosen
+            .get()
+            .map(|(_, sentence)| sentence)
+            .or_else(|| several.then(|| text().zip_note.to_owned()))
+    };
     let into_folder = move || {
         (several && browser::can_pick_directory()).then(|| {
             view! {
                 <button
                     class="button"
+                    disabled=nothing_chosen
                     on:click=move |_| spawn_local(async move {
                         if let Some(directory) = browser::pick_directory().await {
                             session.receive(id(), Some(directory));
@@ -295,11 +386,15 @@ fn Actions(share: Share, state: Memo<ShareState>) -> impl IntoView {
         }
         .into_any(),
         ShareState::Available => view! {
-            <button class="button is-main" on:click=move |_| session.receive(id(), None)>
+            <button
+                class="button is-main"
+                disabled=nothing_chosen
+                on:click=move |_| session.receive(id(), None)
+            >
                 {text().receive}
             </button>
             {into_folder()}
-            {several.then(|| view! { <span class="hint">{text().zip_note}</span> })}
+            {move || what_comes().map(|it| view! { <span class="hint">{it}</span> })}
         }
         .into_any(),
         ShareState::Opening | ShareState::Receiving => view! {
@@ -333,19 +428,19 @@ fn Actions(share: Share, state: Memo<ShareState>) -> impl IntoView {
 
 /// What is in it and who sent what; drawn only while open.
 #[component]
-fn Details(share: Share) -> impl IntoView {
+fn Details(share: Share, is_open: RwSignal<bool>) -> impl IntoView {
     let element = NodeRef::<html::Details>::new();
-    let open = RwSignal::new(false);
     view! {
         <details
             class="details"
             node_ref=element
-            on:toggle=move |_| open.set(element.get_untracked().is_some_and(|details| details.open()))
+            on:toggle=move |_| is_open.set(element.get_untracked().is_some_and(|details| details.open()))
         >
             <summary>{text().details}</summary>
-            <Show when=move || open.get()>
+            <Show when=move || is_open.get()>
+                <ShareWishes share />
                 <Sources share />
-                <Files share />
+                <FileTree share />
             </Show>
         </details>
     }
@@ -386,39 +481,5 @@ fn Sources(share: Share) -> impl IntoView {
                 }).collect_view()}
             </ul>
         </Show>
-    }
-}
-
-#[component]
-fn Files(share: Share) -> impl IntoView {
-    let files = Memo::new(move |_| share.with(|share| share.files.clone()));
-    let count = share.with_untracked(|share| share.file_count);
-    let cut_off = move || {
-        files.with(|files| {
-            (files.len() < count as usize).then(|| (text().first_files)(files.len(), count))
-        })
-    };
-    view! {
-        <h3 class="details-title">{text().files_title}</h3>
-        <ul class="file-list">
-            {move || files.get().into_iter().map(|file| view! { <FileRow file /> }).collect_view()}
-        </ul>
-        {move || cut_off().map(|line| view! { <p class="hint">{line}</p> })}
-    }
-}
-
-#[component]
-fn FileRow(file: FileInfo) -> impl IntoView {
-    let hash = match file.hash {
-        Some(hash) => view! { <code class="hash">{hash}</code> }.into_any(),
-        None => view! { <span class="hint">{text().hash_unknown}</span> }.into_any(),
-    };
-    view! {
-        <li class="file">
-            <bdi class="file-path">{file.path}</bdi>
-            <span class="file-size">{text().units.size(file.size)}</span>
-            {file.risk.map(|why| view! { <span class="risk">{risk(why)}</span> })}
-            {hash}
-        </li>
     }
 }

@@ -111,9 +111,7 @@ pub(crate) fn figures(share: &ShareInfo) -> Vec<String> {
                 n => (text.received_by)(n),
             };
             let sent = (share.uploaded > 0).then(|| (text.sent)(&size(share.uploaded)));
-            let copies = (share.copies > 1.0).then(|| (text.copies)(share.copies));
-            let may_leave = share.origin_may_leave.then(|| text.may_close.to_owned());
-            [Some(received), sent, copies, may_leave].into_iter().flatten().collect()
+            [Some(received), sent].into_iter().flatten().collect()
         }
         ShareState::Available | ShareState::Failed => {
             (here(share) > 0).then(|| part(share)).into_iter().collect()
@@ -122,7 +120,7 @@ pub(crate) fn figures(share: &ShareInfo) -> Vec<String> {
         ShareState::Opening | ShareState::Receiving if share.waiting.is_some() => vec![part(share)],
         ShareState::Opening | ShareState::Receiving => {
             let mut figures = vec![part(share)];
-            if let Some(left) = time_left(share.have, share.total, share.rate) {
+            if let Some(left) = time_left(share.have, goal(share), share.rate) {
                 figures.push(text.units.rate(share.rate));
                 figures.push((text.time_left)(&text.units.duration(left)));
             }
@@ -131,13 +129,17 @@ pub(crate) fn figures(share: &ShareInfo) -> Vec<String> {
             }
             figures
         }
-        ShareState::Complete => {
-            let sent = (share.uploaded > 0).then(|| (text.serving_on)(&size(share.uploaded)));
-            let copies = (share.copies > 1.0).then(|| (text.copies)(share.copies));
-            [sent, copies].into_iter().flatten().collect()
-        }
+        ShareState::Complete => (share.uploaded > 0)
+            .then(|| (text.serving_on)(&size(share.uploaded)))
+            .into_iter()
+            .collect(),
         ShareState::Finishing => Vec::new(),
     }
+}
+
+/// How many copies there are, where there is more than one.
+pub(crate) fn copies(share: &ShareInfo) -> Option<String> {
+    (share.copies > 1.0).then(|| (text().copies)(share.copies))
 }
 
 /// Who else is stuck with a share, and, before anything of ours is sent, who has too little room for it.
@@ -171,8 +173,10 @@ pub(crate) fn others(session: Session, share: &ShareInfo) -> Vec<String> {
 pub(crate) fn percent(share: &ShareInfo) -> u8 {
     match share.state {
         ShareState::Shared | ShareState::Detached | ShareState::Complete => 100,
-        _ if share.total == 0 => 0,
-        _ => web::format::percent(here(share), share.total),
+        _ if goal(share) == 0 => 0,
+        // Of what is here some may not be wanted.
+        _ if goal(share) < share.total => web::format::percent(here(share), goal(share)).min(99),
+        _ => web::format::percent(here(share), goal(share)),
     }
 }
 
@@ -196,12 +200,17 @@ pub(crate) fn is_whole(share: &ShareInfo) -> bool {
     share.state == ShareState::Available && share.left.is_some_and(|left| left.complete)
 }
 
-/// Verified bytes that are here.
+/// Bytes that are to be here: of the files that are wanted.
+pub(crate) fn goal(share: &ShareInfo) -> u64 {
+    share.wanted
+}
+
+/// Verified bytes that are here, of files wanted or not.
 pub(crate) fn here(share: &ShareInfo) -> u64 {
     share.left.map_or(0, |left| left.bytes).max(share.have)
 }
 
 fn part(share: &ShareInfo) -> String {
     let text = text();
-    (text.part_of)(&text.units.size(here(share)), &text.units.size(share.total))
+    (text.part_of)(&text.units.size(here(share)), &text.units.size(goal(share).max(here(share))))
 }

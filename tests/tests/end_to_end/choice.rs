@@ -41,9 +41,11 @@ async fn one_file_and_then_the_rest(kind: BrowserKind) {
     page.becomes("share.state === 'available'").await;
 
     page.execute(
-        "const file = share.files.findIndex(file => file.path === 'folder/chosen.bin');
-         const files = [{ file, priority: 'normal' }];
-         peer.select(share.id, { files }).then(() => peer.receive(share.id));",
+        "peer.files(share.id).then(async ({ paths }) => {
+             const file = paths.split('\\n').indexOf('folder/chosen.bin');
+             await peer.select(share.id, { files: [{ file, priority: 'normal' }] });
+             await peer.receive(share.id);
+         });",
     )
     .await;
     page.becomes("share.state === 'complete'").await;

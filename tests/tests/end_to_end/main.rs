@@ -24,6 +24,7 @@ mod page_causes;
 mod page_waits;
 mod resume;
 mod secrecy;
+mod shelf;
 mod swarm;
 mod tabs;
 mod waits;

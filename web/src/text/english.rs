@@ -189,7 +189,6 @@ pub static ENGLISH: Catalogue = Catalogue {
     received_by: |n| format!("received by {}", grouped(n as usize)),
     not_received_yet: "nobody has it yet",
     copies: |n| format!("{:.1} copies in the room", (n * 10.0).floor() / 10.0),
-    may_close: "you may close this tab",
     available: "Available",
     opening: "Preparing…",
     receiving: "Receiving",
@@ -273,7 +272,6 @@ pub static ENGLISH: Catalogue = Catalogue {
 
     details: "Details",
     files_title: "Files and their BLAKE3 hashes",
-    first_files: |shown, all| format!("The first {shown} of {}.", files(all as usize)),
     hash_unknown: "hash not known yet",
     risk_program: "Program: it runs when opened. Open it only if you trust who sent it.",
     risk_script: "Script: it may run when opened. Open it only if you trust who sent it.",
@@ -330,6 +328,63 @@ pub static ENGLISH: Catalogue = Catalogue {
     chat_unfold: "Show all",
     chat_fold: "Show less",
     pasted: |time| format!("Pasted {time}"),
+
+    // Finding things on the shelf, and choosing among files.
+    shelf_tools: "Find files",
+    search: "Search names",
+    sort_by: "Sort by",
+    sort_newest: "Newest",
+    sort_name: "Name",
+    sort_size: "Size",
+    sort_state: "State",
+    show_only: "Show",
+    only_all: "Everything",
+    only_new: "Not received yet",
+    only_under_way: "Under way",
+    only_received: "Received",
+    only_ours: "Shared by you",
+    nothing_matches: "Nothing here is like that. Search for something else, or show everything.",
+    found: |shares, files_found| {
+        let shares = plural(shares, "1 share", "shares");
+        format!("Found {} in {shares}.", files(files_found as usize))
+    },
+    found_in: |count, first| format!("{} match: {first}", files(count as usize)),
+    may_close: "Others here have all of it between them: you may close this tab.",
+    share_priority: "How urgent",
+    priority: "Priority",
+    priority_high: "High",
+    priority_normal: "Normal",
+    priority_low: "Low",
+    serve_on: "Pass it on to others",
+    serving_note: "Others here can get what you have of it from you.",
+    withheld_by_user: "Nobody gets it from you. What was sent stays with them.",
+    withheld_service_off: "Nobody gets it from you: that is off in the settings.",
+    withheld_ratio: "You have passed it on as often as the settings say.",
+    withheld_time: "You have passed it on for as long as the settings say.",
+    listing_files: "Listing the files…",
+    files_of: |title| format!("Files of {title}"),
+    nothing_found_in_files: "None of these files is called that.",
+    chosen_files: |chosen, all, size| {
+        if chosen == all {
+            format!("All chosen: {}, {size}", files(all as usize))
+        } else {
+            format!("{} of {} chosen, {size}", grouped(chosen as usize), files(all as usize))
+        }
+    },
+    choose_all: "Choose all",
+    choose_none: "Choose none",
+    open_folders: "Open folders",
+    close_folders: "Close folders",
+    want_file: "Receive this file",
+    want_folder: "Receive this folder",
+    file_complete: "✓ here",
+    save_named: |name| format!("Save {name}"),
+    short_program: "Program",
+    short_script: "Script",
+    short_shortcut: "Shortcut",
+    short_macros: "Macros",
+    short_disk_image: "Disk image",
+    short_disguised: "Disguised",
 };
 
 fn files(n: usize) -> String {

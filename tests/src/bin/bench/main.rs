@@ -1,10 +1,11 @@
-//! `cargo xtask bench [memory|throughput|swarm|long-path|loss|small-files|outages]`: measures the built
+//! `cargo xtask bench [memory|throughput|swarm|long-path|loss|small-files|listing|outages]`: measures the built
 //! products, prints a table, and fails where a promised bound does not hold. The figures of our machines
 //! are in docs/performance.md.
 //!
 //! Rates depend on the machine and on what else it does: only ratios within one run are bounded.
 
 mod bare;
+mod listing;
 mod long_path;
 mod loss;
 mod memory;
@@ -37,6 +38,7 @@ async fn main() -> ExitCode {
             long_path::run(&mut report).await;
             loss::run(&mut report).await;
             small_files::run(&mut report).await;
+            listing::run(&mut report).await;
             outages::run(&mut report).await;
         }
         Some("memory") => memory::run(&mut report).await,
@@ -45,10 +47,11 @@ async fn main() -> ExitCode {
         Some("long-path") => long_path::run(&mut report).await,
         Some("outages") => outages::run(&mut report).await,
         Some("loss") => loss::run(&mut report).await,
+        Some("listing") => listing::run(&mut report).await,
         Some("small-files") => small_files::run(&mut report).await,
         Some(other) => {
             eprintln!(
-                "there is no benchmark {other}; there are memory, throughput, swarm, long-path, loss, small-files and outages"
+                "there is no benchmark {other}; there are memory, throughput, swarm, long-path, loss, small-files, listing and outages"
             );
             return ExitCode::FAILURE;
         }

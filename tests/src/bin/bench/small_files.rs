@@ -66,7 +66,7 @@ pub(crate) async fn run(report: &mut Report) {
 }
 
 /// Fills a folder with files of 1 to 4 KiB, and gives their total.
-fn make_many(root: &Path) -> u64 {
+pub(crate) fn make_many(root: &Path) -> u64 {
     let mut total = 0;
     for number in 0..FILES {
         let folder = root.join(format!("part {}", number / IN_ONE_FOLDER));
