@@ -72,8 +72,6 @@ struct Files {
     /// A number for each file, 0 if it is not wanted.
     priorities: RwSignal<Vec<u8>>,
     open: RwSignal<Vec<bool>>,
-    /// The nodes that are looked for; all without.
-    matching: Memo<Option<Vec<bool>>>,
     rows: Memo<Vec<Row>>,
     active: RwSignal<Option<NodeIndex>>,
     /// How files in sight are.
@@ -87,18 +85,18 @@ impl Files {
         let looked: Looked = expect_context();
         let open = RwSignal::new(tree.open_at_first());
         let tree = StoredValue::new(tree);
+        // The nodes that are looked for; all without.
         let matching = Memo::new(move |_| {
             looked
                 .text_in(&share.with_untracked(|share| share.id.clone()))
                 .and_then(|text| tree.with_value(|tree| tree.matching(&text)))
         });
-        let opened = open;
         Effect::new(move |before: Option<bool>| {
             // What is found is shown, and when nothing is looked for any more it is as it was.
             let looking = matching.with(Option::is_some);
             if looking || before == Some(true) {
                 tree.with_value(|tree| {
-                    opened.set(if looking {
+                    open.set(if looking {
                         vec![true; tree.nodes().len()]
                     } else {
                         tree.open_at_first()
@@ -119,7 +117,6 @@ impl Files {
             risks: StoredValue::new(risks),
             priorities: RwSignal::new(priorities),
             open,
-            matching,
             rows,
             active: RwSignal::new(None),
             details: RwSignal::new(HashMap::new()),

@@ -37,7 +37,7 @@ pub(super) fn Pane(files: Files, node: NodeIndex) -> impl IntoView {
     };
     let saveable = Memo::new(move |_| detail.get().is_some_and(|detail| detail.saveable));
     let part = Memo::new(move |_| files.part(node));
-    let named = path.clone();
+    let (named, label) = (path.clone(), path.clone());
     let save = move || {
         let label = (text.save_named)(&named);
         (saveable.get() && !is_alone).then(|| {
@@ -66,7 +66,7 @@ pub(super) fn Pane(files: Files, node: NodeIndex) -> impl IntoView {
         }
     };
     view! {
-        <div class="file-pane" role="group" aria-label=path.clone()>
+        <div class="file-pane" role="group" aria-label=label>
             <p class="file-path"><bdi>{path}</bdi></p>
             <p class="share-facts">{facts}</p>
             {why.map(|why| view! { <p class="risk">{risk(why)}</p> })}

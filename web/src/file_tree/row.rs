@@ -92,7 +92,7 @@ pub(super) fn FileRow(files: Files, row: Row) -> impl IntoView {
             id=files.element_id(node)
             title=path
             aria-label=label
-            aria-level=(depth + 1).to_string()
+            attr:aria-level=(depth + 1).to_string()
             aria-posinset=row.position.to_string()
             aria-setsize=row.of.to_string()
             aria-expanded=expanded
