@@ -17,6 +17,9 @@ pub struct PeerOptions {
     pub server: Option<String>,
     /// What it may do from the start; see `setPolicy`.
     pub policy: Policy,
+    /// Whether to enter with a device key of this room alone, in place of the browser's: nobody can tell
+    /// then that it is the same browser as elsewhere. It is kept with what is received in the room.
+    pub fresh_key: bool,
     /// Where the worker's script is; else [`DEFAULT_WORKER_URL`].
     pub worker_url: Option<String>,
 }
@@ -787,6 +790,7 @@ export interface PeerOptions {
     name?: string;
     server?: string;
     policy?: Policy;
+    freshKey?: boolean;
     workerUrl?: string;
 }
 export interface Policy {

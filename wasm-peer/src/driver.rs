@@ -245,7 +245,12 @@ impl Driver {
             None => None,
         };
         let root = profile::root().await;
-        let key = profile::device_key(root.as_ref()).await;
+        // The key of a room alone, unless the room's store has one from before.
+        let fresh: Option<[u8; 32]> = options.fresh_key.then(profile::random);
+        let key = match fresh {
+            Some(fresh) => DeviceKey::from_bytes(fresh),
+            None => profile::device_key(root.as_ref()).await,
+        };
         let people = match &root {
             Some(root) => people::load(root).await,
             None => Vec::new(),
@@ -271,6 +276,10 @@ impl Driver {
             None => None,
         };
         let wishes = Wishes::recall(store.as_ref()).await;
+        let key = match (fresh, &store) {
+            (Some(fresh), Some(store)) => profile::room_key(store, fresh).await,
+            _ => key,
+        };
         let (left, records) = match &store {
             Some(store) => {
                 let room = invite.room_id();

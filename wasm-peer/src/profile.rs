@@ -5,6 +5,7 @@
 //! shoal/device-key            32 secret bytes
 //! shoal/people                whom the user trusts and avoids (see people.rs)
 //! shoal/<room>.<number>/      a store (see storage.rs), held through a Web Lock of the same name
+//! shoal/<room>.<number>/device-key    the key of this room alone, where people wanted one
 //! ```
 //!
 //! Two tabs of one browser are two peers, often in one room: each has a store of its own. A tab that is
@@ -65,11 +66,16 @@ pub(crate) async fn device_key(root: Option<&FileSystemDirectoryHandle>) -> Devi
     if let Some(root) = root {
         // Tabs that start at the same time must agree on one key.
         let _lock = Lock::take(&lock_name(DEVICE_KEY), Patience::Endless).await;
-        if let Ok(key) = kept_key(root).await {
+        if let Ok(key) = kept_key(root, random()).await {
             return DeviceKey::from_bytes(key);
         }
     }
     DeviceKey::from_bytes(random())
+}
+
+/// The key of a store's room alone: the one that is kept in the store, else `fresh`, kept from now on.
+pub(crate) async fn room_key(store: &Store, fresh: [u8; 32]) -> DeviceKey {
+    DeviceKey::from_bytes(kept_key(&store.directory, fresh).await.unwrap_or(fresh))
 }
 
 /// Takes a store of a room: one that this tab had before, by the names that it remembers; else one
@@ -142,17 +148,20 @@ fn meant(available: u64) -> Option<u64> {
     (!made_up).then_some(available)
 }
 
-async fn kept_key(root: &FileSystemDirectoryHandle) -> Result<[u8; 32], JsValue> {
-    let handle = opfs::file(root, DEVICE_KEY, true).await?;
+async fn kept_key(
+    directory: &FileSystemDirectoryHandle,
+    fresh: [u8; 32],
+) -> Result<[u8; 32], JsValue> {
+    let handle = opfs::file(directory, DEVICE_KEY, true).await?;
     let kept = opfs::bytes(&*opfs::snapshot(&handle).await?).await?;
     if let Ok(key) = kept.try_into() {
         return Ok(key);
     }
-    let key: [u8; 32] = random();
-    let file = SyncFile::open(root, DEVICE_KEY).await?;
-    let written = file.set_length(0).and_then(|()| file.write(0, &key)).and_then(|()| file.flush());
+    let file = SyncFile::open(directory, DEVICE_KEY).await?;
+    let written =
+        file.set_length(0).and_then(|()| file.write(0, &fresh)).and_then(|()| file.flush());
     written.map_err(|error| crate::error::to_js(&error.to_string()))?;
-    Ok(key)
+    Ok(fresh)
 }
 
 async fn hold(root: &FileSystemDirectoryHandle, name: &str, patience: Patience) -> Option<Store> {
