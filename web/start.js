@@ -1,5 +1,6 @@
-// Runs before the page's program: says what is missing where the program cannot run at all, and shows
-// "Joining" instead of the first screen while an invite is being opened. Texts are in index.html.
+// Runs before the page's program: says what is missing where the program cannot run at all, shows "Joining"
+// instead of the first screen while an invite is being opened, and the light or dark look that people chose
+// (src/theme.rs). Once all is there, it starts the service worker (sw.js). Texts are in index.html.
 "use strict";
 {
   const show = (id) => document.getElementById(id)?.removeAttribute("hidden");
@@ -12,6 +13,27 @@
     ["WebRTC", "RTCPeerConnection" in window],
     ["workers", "Worker" in window],
   ].filter(([, there]) => !there).map(([name]) => name);
+
+  try {
+    const theme = localStorage.getItem("shoal-theme");
+    if (theme === "light" || theme === "dark") document.documentElement.dataset.theme = theme;
+  } catch {
+    // Nothing is kept where the browser forbids it.
+  }
+
+  // The address of a script comes out of a policy (Trusted Types), which lets this one pass and no other.
+  const SERVICE_WORKER = "/sw.js";
+  const policy = window.trustedTypes?.createPolicy("shoal-service", {
+    createScriptURL: (url) => {
+      if (url === SERVICE_WORKER) return url;
+      throw new TypeError("not the service worker");
+    },
+  });
+  addEventListener("load", () => {
+    const url = policy?.createScriptURL(SERVICE_WORKER) ?? SERVICE_WORKER;
+    // Without it the page needs its server to start, and that is all.
+    navigator.serviceWorker?.register(url).catch(() => {});
+  });
 
   if (location.hash.length > 1) document.documentElement.classList.add("has-invite");
 

@@ -154,7 +154,7 @@ async fn the_page_may_do_what_it_needs_and_no_more() {
         ("base-uri", "'none'"),
         ("form-action", "'none'"),
         ("require-trusted-types-for", "'script'"),
-        ("trusted-types", "shoal"),
+        ("trusted-types", "shoal shoal-service"),
     ] {
         assert_eq!(directive(name), sources);
     }

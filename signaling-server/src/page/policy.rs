@@ -15,7 +15,7 @@ const HEADERS: [(HeaderName, &str); 6] = [
     (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
     (
         HeaderName::from_static("permissions-policy"),
-        "accelerometer=(), autoplay=(), bluetooth=(), browsing-topics=(), camera=(), \
+        "accelerometer=(), autoplay=(), bluetooth=(), browsing-topics=(), camera=(self), \
          clipboard-read=(), display-capture=(), encrypted-media=(), fullscreen=(), gamepad=(), \
          geolocation=(), gyroscope=(), hid=(), identity-credentials-get=(), idle-detection=(), \
          local-fonts=(), magnetometer=(), microphone=(), midi=(), payment=(), picture-in-picture=(), \
@@ -43,8 +43,9 @@ pub(crate) async fn harden(mut response: Response) -> Response {
 /// The policy of a file of the page. `html` is its text if it is HTML: the scripts inside it, such as
 /// Trunk's loader, are allowed by their hash. Workers have the policy of their own script.
 ///
-/// Text never becomes HTML or the address of a script (`require-trusted-types-for`), but by way of the one
-/// policy that the page starts its worker with (wasm-peer, `trusted.rs`). Pictures come from the page
+/// Text never becomes HTML or the address of a script (`require-trusted-types-for`), but by way of the two
+/// policies that the page starts its worker (wasm-peer, `trusted.rs`) and its service worker (`start.js`) with;
+/// each lets one address pass. Pictures come from the page
 /// alone, so that nothing received can be shown.
 ///
 /// `connect-src 'self'` includes the WebSocket of the same host and port (CSP3, section 6.7.2.8), shown in
@@ -57,7 +58,7 @@ pub(crate) fn content_security_policy(html: &[u8]) -> HeaderValue {
         "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'{hashes}; worker-src 'self'; \
          connect-src 'self'; img-src 'self'; style-src 'self'; font-src 'self'; \
          manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; \
-         require-trusted-types-for 'script'; trusted-types shoal"
+         require-trusted-types-for 'script'; trusted-types shoal shoal-service"
     );
     HeaderValue::try_from(policy).expect("a policy is plain text")
 }
