@@ -5,18 +5,19 @@ use leptos::ev;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 use wasm_bindgen::JsCast;
-use wasm_peer::api::{ServerState, ShareState};
-use web::format;
+use wasm_peer::api::ServerState;
 use web::invite;
 use web::text::text;
 use web_sys::{DataTransfer, HtmlElement, HtmlInputElement, HtmlTextAreaElement};
 
 use crate::awake::keep_awake_while_moving;
 use crate::drop::Dropped;
+use crate::given::share_what_is_given;
 use crate::home::Home;
 use crate::room::Room;
 use crate::session::{Adding, Screen, Session, server_state};
-use crate::{browser, status};
+use crate::settings::Settings;
+use crate::{browser, status, tab, theme};
 
 /// Connecting for longer than this is told.
 const CONNECTING_LONG_SECONDS: f64 = 3.0;
@@ -38,11 +39,13 @@ fn App() -> impl IntoView {
     provide_context(session);
     let dragging = RwSignal::new(false);
     watch_window(session, dragging);
-    watch_title(session);
+    tab::show_progress(session);
     keep_awake_while_moving(session);
+    theme::watch_other_tabs();
     if !browser::fragment().is_empty() {
         session.join(invite::link(&browser::origin(), &browser::fragment()));
     }
+    share_what_is_given(session);
     view! {
         <div class="frame" class:is-dragging=dragging>
             <TopBar />
@@ -88,6 +91,7 @@ fn TopBar() -> impl IntoView {
                 <p class=move || light().0>{move || light().1} " " {waiting}</p>
                 <button class="button is-quiet" on:click=move |_| session.leave()>{text().leave}</button>
             </Show>
+            <Settings />
         </header>
     }
 }
@@ -225,6 +229,7 @@ fn watch_window(session: Session, dragging: RwSignal<bool>) {
             session.join(invite::link(&browser::origin(), &fragment));
         }
     });
+    let _ = window_event_listener(ev::pagehide, move |_| session.note_room());
     let _ = window_event_listener(ev::beforeunload, move |event| {
         if session.would_lose() {
             event.prevent_default();
@@ -281,29 +286,6 @@ fn share_dropped(session: Session, dropped: Dropped) {
 
 fn has_files(transfer: &DataTransfer) -> bool {
     transfer.types().includes(&"Files".into(), 0)
-}
-
-/// The tab shows how far what is being received has got, and how much was said that nobody has seen.
-fn watch_title(session: Session) {
-    let percent = Memo::new(move |_| {
-        session.state.with(|state| {
-            let receiving = state
-                .iter()
-                .flat_map(|state| &state.shares)
-                .filter(|share| share.state == ShareState::Receiving);
-            let (have, total) = receiving.fold((0u64, 0u64), |(have, total), share| {
-                (have + share.have, total + share.total)
-            });
-            (total > 0).then(|| format::percent(have, total))
-        })
-    });
-    Effect::new(move |_| {
-        let unread = Some(session.talk.unread.get()).filter(|&unread| unread > 0);
-        let unread = unread.map(|unread| format!("({unread})"));
-        let percent = percent.get().map(|percent| text().units.percentage(percent) + " ·");
-        let parts = unread.into_iter().chain(percent).chain([text().product.to_owned()]);
-        browser::set_title(&parts.collect::<Vec<_>>().join(" "));
-    });
 }
 
 /// Shows one of the messages that `index.html` holds ready for when the program cannot.

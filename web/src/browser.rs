@@ -20,6 +20,11 @@ pub(crate) fn fragment() -> String {
     window().location().hash().unwrap_or_default().trim_start_matches('#').to_owned()
 }
 
+/// What is behind the path in the address bar, from the `?` on.
+pub(crate) fn query() -> String {
+    window().location().search().unwrap_or_default()
+}
+
 /// Puts `fragment` behind the address, or takes it away, without a new entry in the history.
 pub(crate) fn set_fragment(fragment: Option<&str>) {
     let location = window().location();
@@ -253,6 +258,32 @@ pub(crate) fn sentence(error: &JsValue) -> String {
         .unwrap_or_else(|| text().unknown_error.to_owned())
 }
 
-fn has(object: &JsValue, name: &str) -> bool {
+/// A date and time as people here write them, from milliseconds since 1970.
+pub(crate) fn date_and_time(unix_ms: f64) -> String {
+    let options = js_sys::Object::new();
+    for (part, style) in [("dateStyle", "medium"), ("timeStyle", "short")] {
+        let _ = Reflect::set(&options, &part.into(), &style.into());
+    }
+    let language = document().document_element().and_then(|it| it.get_attribute("lang"));
+    let date = js_sys::Date::new(&unix_ms.into());
+    date.to_locale_string(language.as_deref().unwrap_or("en"), &options).into()
+}
+
+/// Waits.
+pub(crate) async fn wait(milliseconds: i32) {
+    let waited = js_sys::Promise::new(&mut |done, _| {
+        let _ = window().set_timeout_with_callback_and_timeout_and_arguments_0(&done, milliseconds);
+    });
+    let _ = JsFuture::from(waited).await;
+}
+
+/// The service worker, once it looks after this page.
+pub(crate) fn service_worker() -> Option<web_sys::ServiceWorker> {
+    let navigator = window().navigator();
+    has(&navigator, "serviceWorker").then(|| navigator.service_worker().controller()).flatten()
+}
+
+/// Whether an object has something of this name.
+pub(crate) fn has(object: &JsValue, name: &str) -> bool {
     Reflect::get(object, &name.into()).is_ok_and(|value| !value.is_undefined() && !value.is_null())
 }

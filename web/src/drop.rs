@@ -116,6 +116,11 @@ pub(crate) fn picked(list: &FileList) -> Vec<SharedFile> {
     apart(std::iter::once(folder).chain(loose.into_iter().map(|file| vec![file])).collect())
 }
 
+/// Files that came one by one, from many places.
+pub(crate) fn loose(files: impl Iterator<Item = File>) -> Vec<SharedFile> {
+    apart(files.map(|file| vec![alone(file)]).collect())
+}
+
 /// Sorts entries of the folder at `parent` into files, which are opened, and folders still to be walked.
 async fn visit(
     entries: Vec<FileSystemEntry>,

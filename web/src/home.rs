@@ -8,6 +8,8 @@ use web::text::text;
 use crate::app::{Working, focus_when_shown};
 use crate::browser;
 use crate::picker::Picker;
+use crate::recent::Recent;
+use crate::scan::Scan;
 use crate::session::Session;
 
 #[component]
@@ -27,6 +29,7 @@ pub(crate) fn Home() -> impl IntoView {
                 <p class="pool-note">{text().drop_note}</p>
                 <Working />
             </section>
+            <Recent />
             <JoinForm />
         </main>
     }
@@ -38,10 +41,8 @@ fn JoinForm() -> impl IntoView {
     let typed = RwSignal::new(String::new());
     let problem = RwSignal::new(None::<String>);
     let completions = Memo::new(move |_| typed.with(|typed| codes::complete_code(typed)));
-    let submit = move |event: web_sys::SubmitEvent| {
-        event.prevent_default();
+    let enter = move |typed: String| {
         problem.set(None);
-        let typed = typed.get();
         if codes::is_code(&typed) {
             match codes::check_code(&typed) {
                 Ok(()) => session.join(typed),
@@ -56,6 +57,14 @@ fn JoinForm() -> impl IntoView {
             Entry::Empty => problem.set(Some(text().nothing_typed.to_owned())),
         }
     };
+    let submit = move |event: web_sys::SubmitEvent| {
+        event.prevent_default();
+        enter(typed.get());
+    };
+    let scanned = Callback::new(move |said: String| {
+        typed.set(said.clone());
+        enter(said);
+    });
     view! {
         <section class="join" aria-labelledby="join-title">
             <h2 id="join-title" class="join-title">{text().join_title}</h2>
@@ -82,6 +91,7 @@ fn JoinForm() -> impl IntoView {
                     }}
                 </datalist>
                 <button class="button" type="submit">{text().join}</button>
+                <Scan found=scanned />
                 <p id="join-hint" class="hint" aria-live="polite" class:is-problem=move || problem.with(Option::is_some)>
                     {move || problem.get().unwrap_or_else(|| text().join_hint.to_owned())}
                 </p>

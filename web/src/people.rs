@@ -5,6 +5,7 @@ use leptos::prelude::*;
 use wasm_peer::api::{PathKind, PeerInfo, PeerLink, ShareState, Standing};
 use web::text::text;
 
+use crate::limits::Limits;
 use crate::session::Session;
 
 /// Not in the view itself: there, an element of nothing but literals would be made from HTML (`main.rs`).
@@ -164,6 +165,7 @@ fn Trust(stance: Stance) -> impl IntoView {
         }
     };
     let without = public_key.clone();
+    let limited = (public_key.clone(), shown.clone());
     view! {
         {is_namesake.then(|| view! { <p class="note person-more" role="alert">{(text().namesake_warning)(&shown)}</p> })}
         <details class="person-more">
@@ -186,6 +188,7 @@ fn Trust(stance: Stance) -> impl IntoView {
                     })
                 }}
             </div>
+            <Limits public_key=limited.0 name=limited.1 />
         </details>
     }
 }

@@ -10,8 +10,8 @@ use wasm_peer::api::SharedFile;
 use web::text::text;
 use web_sys::{Event, HtmlInputElement, MouseEvent};
 
-use crate::session::{Adding, Session};
-use crate::{browser, drop};
+use crate::session::Session;
+use crate::{browser, drop, given};
 
 #[component]
 pub(crate) fn Picker() -> impl IntoView {
@@ -103,16 +103,8 @@ fn open_instead(session: Session, event: &MouseEvent) {
     event.prevent_default();
     spawn_local(async move {
         let handles = browser::pick_files().await;
-        if handles.is_empty() {
-            return;
-        }
-        session.adding.set(Some(Adding::Sharing(handles.len())));
-        match drop::opened(handles).await {
-            Ok(files) => session.share(files),
-            Err(cause) => {
-                session.adding.set(None);
-                session.complain((text().not_added)(&cause));
-            }
+        if !handles.is_empty() {
+            given::open(session, handles);
         }
     });
 }

@@ -10,18 +10,19 @@ use leptos::prelude::*;
 use leptos::task::spawn_local;
 use wasm_bindgen::prelude::*;
 use wasm_peer::api::{
-    EventKind, PeerEvent, PeerOptions, ServerState, ShareInfo, ShareState, SharedFile, Standing,
-    State,
+    EventKind, PeerEvent, ServerState, ShareInfo, ShareState, SharedFile, Standing, State,
 };
 use wasm_peer::peer::Peer;
-use web::device::device_name;
 use web::invite;
+use web::rooms::{RecentRoom, Rooms, Unfinished};
 use web::roster::Roster;
 use web::text::text;
+use web::usage::{Meter, Usage};
 use web_sys::FileSystemDirectoryHandle;
 
 use crate::chat::Talk;
-use crate::{browser, status};
+use crate::preferences::{Preferences, without};
+use crate::{browser, kept, notify, status};
 
 /// What fills the page.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -86,6 +87,20 @@ pub(crate) struct Session {
     received: StoredValue<HashSet<String>>,
     /// Files that were chosen again for a share that waits for them, while some are still missing.
     chosen_again: StoredValue<HashMap<String, Vec<SharedFile>>, LocalStorage>,
+    /// What people set.
+    pub(crate) preferences: RwSignal<Preferences>,
+    /// The public keys of those from whom people disconnected, until they leave the room.
+    shut: RwSignal<Vec<String>>,
+    /// What was sent and received since the page was loaded, and in all.
+    pub(crate) usage: RwSignal<Usage>,
+    pub(crate) usage_in_all: RwSignal<Usage>,
+    meter: StoredValue<Meter>,
+    /// The rooms that this browser was in.
+    pub(crate) rooms: RwSignal<Rooms>,
+    /// Whether the peer told something that is not noted in that list.
+    to_note: StoredValue<bool>,
+    /// Shares to go on with as soon as they are there.
+    resume_when_there: StoredValue<HashSet<String>>,
 }
 
 /// What the peer calls; must live as long as it may.
@@ -138,8 +153,21 @@ impl Session {
             uploads: RwSignal::new(Uploads::default()),
             received: StoredValue::new(HashSet::new()),
             chosen_again: StoredValue::new_local(HashMap::new()),
+            preferences: RwSignal::new(Preferences::load()),
+            shut: RwSignal::new(Vec::new()),
+            usage: RwSignal::new(Usage::default()),
+            usage_in_all: RwSignal::new(kept::load(kept::USAGE)),
+            meter: StoredValue::new(Meter::default()),
+            rooms: RwSignal::new(kept::load(kept::ROOMS)),
+            to_note: StoredValue::new(false),
+            resume_when_there: StoredValue::new(HashSet::new()),
         };
-        set_interval(move || session.clock.set(browser::now_ms()), Duration::from_secs(1));
+        session.change_rooms(|rooms| rooms.expire(js_sys::Date::now()));
+        let tick = move || {
+            session.clock.set(browser::now_ms());
+            session.note_room();
+        };
+        set_interval(tick, Duration::from_secs(1));
         session
     }
 
@@ -228,6 +256,11 @@ impl Session {
         })
     }
 
+    /// Whether people disconnected from somebody.
+    pub(crate) fn is_shut(self, public_key: &str) -> bool {
+        self.shut.with(|shut| shut.iter().any(|key| key == public_key))
+    }
+
     // What people ask.
 
     /// Shares files, in a new room if we are in none.
@@ -267,7 +300,7 @@ impl Session {
         self.screen.set(Screen::Entering { ours: false });
         spawn_local(async move {
             let visit = self.next_visit();
-            self.entered(visit, Peer::join(invite, options()).await, false);
+            self.entered(visit, Peer::join(invite, self.options()).await, false);
         });
     }
 
@@ -381,6 +414,45 @@ impl Session {
         });
     }
 
+    /// Changes what people set; it is kept, and holds at once.
+    pub(crate) fn prefer(self, change: impl FnOnce(&mut Preferences)) {
+        let before = self.preferences.with_untracked(|it| it.policy.clone());
+        self.preferences.update(change);
+        self.preferences.with_untracked(Preferences::keep);
+        if self.preferences.with_untracked(|it| it.policy != before) {
+            self.apply_policy();
+        }
+    }
+
+    /// Disconnects from somebody for as long as we are in this room, or lets them connect again.
+    pub(crate) fn set_shut(self, public_key: String, shut: bool) {
+        self.shut.update(|keys| {
+            keys.retain(|key| *key != public_key);
+            if shut {
+                keys.push(public_key);
+            }
+        });
+        self.apply_policy();
+    }
+
+    /// Enters a room and goes on with these shares as soon as they are there.
+    pub(crate) fn resume_in(self, link: String, shares: Vec<String>) {
+        self.join(link);
+        self.resume_when_there.update_value(|ids| ids.extend(shares));
+    }
+
+    /// Counts what is sent and received from nothing on.
+    pub(crate) fn forget_usage(self) {
+        self.usage.set(Usage::default());
+        self.usage_in_all.set(Usage::default());
+        kept::keep(kept::USAGE, &Usage::default());
+    }
+
+    /// Forgets a room that this browser was in.
+    pub(crate) fn forget_room(self, invite: &str) {
+        self.change_rooms(|rooms| rooms.forget(invite));
+    }
+
     /// Withdraws a share of ours.
     pub(crate) fn unshare(self, id: String) {
         self.ask(async move |peer| peer.unshare(id).await);
@@ -419,7 +491,7 @@ impl Session {
     async fn make_room(self) -> bool {
         self.screen.set(Screen::Entering { ours: true });
         let visit = self.next_visit();
-        self.entered(visit, Peer::create(options()).await, true)
+        self.entered(visit, Peer::create(self.options()).await, true)
     }
 
     fn next_visit(self) -> u32 {
@@ -435,6 +507,8 @@ impl Session {
                 browser::set_fragment(Some(invite::fragment(&peer.invite_link())));
                 self.listen(&peer);
                 self.peer.set_value(Some(peer));
+                // What was changed on the way in holds too.
+                self.apply_policy();
                 self.screen.set(Screen::Room { ours });
             }
             Ok(late) => spawn_local(async move { drop(late.leave().await) }),
@@ -467,6 +541,7 @@ impl Session {
 
     /// Lets go of the room, if there is one.
     fn end(self) {
+        self.note_room();
         self.next_visit();
         let Some(peer) = self.peer.try_update_value(Option::take).flatten() else { return };
         peer.on_state(None);
@@ -491,6 +566,60 @@ impl Session {
         self.uploads.set(Uploads::default());
         self.received.update_value(HashSet::clear);
         self.chosen_again.update_value(HashMap::clear);
+        self.shut.update(Vec::clear);
+        self.meter.set_value(Meter::default());
+        self.resume_when_there.update_value(HashSet::clear);
+    }
+
+    fn options(self) -> JsValue {
+        let options = self.preferences.with_untracked(Preferences::options);
+        serde_wasm_bindgen::to_value(&options).unwrap_or_default()
+    }
+
+    /// Puts in force what people set.
+    fn apply_policy(self) {
+        let policy = self
+            .preferences
+            .with_untracked(|it| self.shut.with_untracked(|shut| without(&it.policy, shut)));
+        self.ask(async move |peer| peer.set_policy(serde_wasm_bindgen::to_value(&policy)?).await);
+    }
+
+    /// Changes the list of rooms, on top of what other tabs made of it.
+    fn change_rooms(self, change: impl FnOnce(&mut Rooms)) {
+        let before: Rooms = kept::load(kept::ROOMS);
+        let mut rooms = before.clone();
+        change(&mut rooms);
+        if rooms != before {
+            kept::keep(kept::ROOMS, &rooms);
+        }
+        self.rooms.set(rooms);
+    }
+
+    /// Keeps what is to be known of the room when people are back on the first screen.
+    pub(crate) fn note_room(self) {
+        let told = self.to_note.try_update_value(std::mem::take).unwrap_or_default();
+        if !told || self.preferences.with_untracked(|it| it.forget_rooms) {
+            return;
+        }
+        let now = self.state.with_untracked(|state| state.as_ref().map(recent_room));
+        if let Some(now) = now {
+            self.change_rooms(|rooms| rooms.note(now));
+        }
+    }
+    /// Counts what was sent and received.
+    fn note_usage(self, state: &State) {
+        let members = state
+            .peers
+            .iter()
+            .map(|peer| (&*peer.id, Usage { sent: peer.sent, received: peer.received }));
+        let new = self.meter.try_update_value(|meter| meter.read(members)).unwrap_or_default();
+        if new != Usage::default() {
+            self.usage.update(|usage| *usage = usage.and(new));
+            // Other tabs count too.
+            let in_all = kept::load::<Usage>(kept::USAGE).and(new);
+            kept::keep(kept::USAGE, &in_all);
+            self.usage_in_all.set(in_all);
+        }
     }
 
     /// Asks the peer for something of which only a failure is to be told; the rest shows in the state.
@@ -565,7 +694,20 @@ impl Session {
             })
             .map(|share| share.id.clone())
             .collect();
+        self.note_usage(&state);
+        self.to_note.set_value(true);
+        let is_there = |share: &ShareInfo| {
+            share.state == ShareState::Available
+                && self.resume_when_there.try_update_value(|ids| ids.remove(&share.id))
+                    == Some(true)
+        };
+        let there =
+            state.shares.iter().filter(|share| is_there(share)).map(|share| share.id.clone());
+        let there: Vec<String> = there.collect();
         self.state.set(Some(state));
+        for id in there {
+            self.receive(id, None);
+        }
         for id in completed {
             self.save(id);
         }
@@ -586,6 +728,9 @@ impl Session {
             .and_then(|id| untrack(|| self.share_info(id)))
             .map(|share| share.title)
             .unwrap_or_default();
+        if self.preferences.with_untracked(|it| it.notify) {
+            notify::of_event(event.kind, &name, &title);
+        }
         match event.kind {
             EventKind::PeerConnected => self.announce((text.joined_event)(&name)),
             EventKind::PeerGone => {
@@ -633,8 +778,24 @@ pub(crate) fn server_state(session: Session) -> Memo<Option<ServerState>> {
     Memo::new(move |_| session.state.with(|state| state.as_ref().map(|state| state.server)))
 }
 
-fn options() -> JsValue {
-    let agent = window().navigator().user_agent().unwrap_or_default();
-    let options = PeerOptions { name: Some(device_name(&agent)), ..PeerOptions::default() };
-    serde_wasm_bindgen::to_value(&options).unwrap_or_default()
+/// What is to be known of a room later.
+fn recent_room(state: &State) -> RecentRoom {
+    let unfinished = state.shares.iter().filter(|share| {
+        share.left.is_some_and(|left| !left.complete)
+            || matches!(share.state, ShareState::Opening | ShareState::Receiving)
+    });
+    RecentRoom {
+        invite: invite::fragment(&state.invite_link).to_owned(),
+        last_ms: js_sys::Date::now(),
+        titles: state.shares.iter().map(|share| share.title.clone()).collect(),
+        people: state.peers.iter().map(|peer| peer.name.clone()).collect(),
+        unfinished: unfinished
+            .map(|share| Unfinished {
+                id: share.id.clone(),
+                title: share.title.clone(),
+                have: share.left.map_or(share.have, |left| left.bytes),
+                total: share.wanted,
+            })
+            .collect(),
+    }
 }

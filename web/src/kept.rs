@@ -1,0 +1,50 @@
+//! What the page keeps from one visit to the next, in the browser's local storage: small values, as JSON.
+//! Where there is none, as in some private windows, everything is as on the first visit.
+
+use js_sys::JSON;
+use leptos::prelude::window;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use web_sys::Storage;
+
+/// The light or the dark look, if people chose one: plain text, which `start.js` reads before anything is
+/// drawn.
+pub(crate) const THEME: &str = "shoal-theme";
+/// What people set (`preferences.rs`).
+pub(crate) const PREFERENCES: &str = "shoal-preferences";
+/// The rooms that this browser was in (`rooms.rs`).
+pub(crate) const ROOMS: &str = "shoal-rooms";
+/// How much was sent and received in all (`usage.rs`).
+pub(crate) const USAGE: &str = "shoal-usage";
+
+/// What is kept under a name; as on the first visit where nothing is that can be read.
+pub(crate) fn load<T: DeserializeOwned + Default>(name: &str) -> T {
+    let read = || serde_wasm_bindgen::from_value(JSON::parse(&text(name)?).ok()?).ok();
+    read().unwrap_or_default()
+}
+
+/// Keeps a value under a name. Where the browser keeps nothing, it holds until the page is closed.
+pub(crate) fn keep<T: Serialize>(name: &str, value: &T) {
+    let Ok(value) = serde_wasm_bindgen::to_value(value) else { return };
+    if let Ok(text) = JSON::stringify(&value) {
+        keep_text(name, Some(&String::from(text)));
+    }
+}
+
+/// The text under a name.
+pub(crate) fn text(name: &str) -> Option<String> {
+    storage()?.get_item(name).ok()?
+}
+
+/// Keeps a text, or keeps none any more.
+pub(crate) fn keep_text(name: &str, text: Option<&str>) {
+    let Some(storage) = storage() else { return };
+    let _ = match text {
+        Some(text) => storage.set_item(name, text),
+        None => storage.remove_item(name),
+    };
+}
+
+fn storage() -> Option<Storage> {
+    window().local_storage().ok()?
+}
