@@ -17,6 +17,8 @@ use crate::browser::{Browser, keep_picture, test_name};
 use crate::wait::{Look, SOON, until, while_progressing};
 use crate::{proc, process};
 
+mod controls;
+
 /// A window that shows the page.
 #[derive(Debug)]
 pub struct Page<'a> {

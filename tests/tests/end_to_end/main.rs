@@ -2,6 +2,7 @@
 //! so that its tests can take turns; one module for each thing to be shown, each of which says at its
 //! top what that is.
 
+mod app;
 mod asleep;
 mod certificates;
 mod chat;
@@ -24,6 +25,7 @@ mod page_causes;
 mod page_waits;
 mod resume;
 mod secrecy;
+mod settings;
 mod shelf;
 mod swarm;
 mod tabs;
