@@ -457,6 +457,8 @@ pub struct ShareView {
     pub wasted: u64,
     /// Bytes of it sent to others.
     pub uploaded: u64,
+    /// Bytes of it sent to others per second, at the moment.
+    pub upload_rate: f64,
     /// Verified bytes per second, smoothed over a few seconds.
     pub rate: f64,
     /// Verified bytes by who sent them.
@@ -540,10 +542,21 @@ pub struct PeerView {
     pub path: Option<Path>,
     /// How many connections there are to it.
     pub lanes: usize,
-    /// Bytes of blocks sent to it.
+    /// What it was sent, and what it sent.
+    pub traffic: Traffic,
+}
+
+/// What was sent and received of files, and how fast it goes.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Traffic {
+    /// Bytes of blocks sent.
     pub sent: u64,
-    /// Bytes of blocks received from it.
+    /// Bytes of blocks received.
     pub received: u64,
+    /// Bytes of blocks sent per second, at the moment.
+    pub upload_rate: f64,
+    /// Bytes of blocks received per second, at the moment.
+    pub download_rate: f64,
 }
 
 impl PeerView {

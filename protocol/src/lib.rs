@@ -60,6 +60,7 @@ pub mod names;
 mod negotiation;
 pub mod pake;
 pub mod piece;
+pub mod piece_map;
 pub mod policy;
 pub mod rate;
 pub mod receipt;

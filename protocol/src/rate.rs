@@ -3,6 +3,7 @@
 //! A bucket may be overdrawn by one message, and then waits until the debt is paid: so a cap holds
 //! over time whatever the size of messages, and a cap below one message per burst still makes progress.
 
+use crate::event::Traffic;
 use crate::time::{Duration, Instant};
 
 /// A bucket that fills at a rate and is emptied by use.
@@ -85,14 +86,23 @@ pub(crate) struct Meter {
     updated: Instant,
     /// Bytes, of which a share fades with time.
     weight: f64,
+    /// After so many seconds a byte counts for 1/e of what it did.
+    fade: f64,
 }
 
-/// After this long a byte counts for 1/e of what it did.
-const FADE: Duration = Duration::from_secs(3);
+/// Steady enough to reckon with.
+const FADE_SECONDS: f64 = 3.0;
+/// For people to look at: what ended is soon seen to have ended.
+const LIVELY_FADE_SECONDS: f64 = 1.0;
 
 impl Meter {
     pub(crate) fn new(now: Instant) -> Self {
-        Self { since: now, updated: now, weight: 0.0 }
+        Self { since: now, updated: now, weight: 0.0, fade: FADE_SECONDS }
+    }
+
+    /// One that follows changes sooner, and is less steady.
+    pub(crate) fn lively(now: Instant) -> Self {
+        Self { fade: LIVELY_FADE_SECONDS, ..Self::new(now) }
     }
 
     pub(crate) fn add(&mut self, now: Instant, bytes: u64) {
@@ -104,13 +114,50 @@ impl Meter {
     pub(crate) fn rate(&self, now: Instant) -> f64 {
         // Shortly after the start there is less to average over.
         let age = now.saturating_since(self.since).as_secs_f64().max(0.25);
-        let span = FADE.as_secs_f64() * (1.0 - (-age / FADE.as_secs_f64()).exp());
+        let span = self.fade * (1.0 - (-age / self.fade).exp());
         self.faded(now) / span
     }
 
     fn faded(&self, now: Instant) -> f64 {
         let elapsed = now.saturating_since(self.updated).as_secs_f64();
-        self.weight * (-elapsed / FADE.as_secs_f64()).exp()
+        self.weight * (-elapsed / self.fade).exp()
+    }
+}
+
+/// What goes to somebody and comes from them.
+#[derive(Clone, Debug)]
+pub(crate) struct Flow {
+    /// Bytes.
+    pub(crate) sent: u64,
+    /// Bytes.
+    pub(crate) received: u64,
+    upload: Meter,
+    download: Meter,
+}
+
+impl Flow {
+    pub(crate) fn new(now: Instant) -> Self {
+        let meter = Meter::lively(now);
+        Self { sent: 0, received: 0, upload: meter.clone(), download: meter }
+    }
+
+    pub(crate) fn send(&mut self, now: Instant, bytes: u64) {
+        self.sent += bytes;
+        self.upload.add(now, bytes);
+    }
+
+    pub(crate) fn receive(&mut self, now: Instant, bytes: u64) {
+        self.received += bytes;
+        self.download.add(now, bytes);
+    }
+
+    pub(crate) fn traffic(&self, now: Instant) -> Traffic {
+        Traffic {
+            sent: self.sent,
+            received: self.received,
+            upload_rate: self.upload.rate(now),
+            download_rate: self.download.rate(now),
+        }
     }
 }
 
@@ -192,6 +239,21 @@ mod tests {
             }
         }
         assert!(meter.rate(at(30_000)) < 2_000.0);
+    }
+
+    #[test]
+    fn a_flow_counts_for_good_and_its_rates_end_soon_after_it() {
+        let mut flow = Flow::new(at(0));
+        for tenth in 1..=100 {
+            flow.receive(at(tenth * 100), 100_000);
+        }
+        flow.send(at(10_000), 7);
+        let going = flow.traffic(at(10_000));
+        assert_eq!((going.sent, going.received), (7, 10_000_000));
+        assert!((0.8e6..1.3e6).contains(&going.download_rate), "{going:?}");
+        let later = flow.traffic(at(20_000));
+        assert_eq!((later.sent, later.received), (7, 10_000_000));
+        assert!(later.download_rate < 100.0 && later.upload_rate < 1.0, "{later:?}");
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::near::Division;
 use super::shelf::{Share, State};
+use super::sources::Sources;
 use super::space::Shortage;
 use super::unproven::Unproven;
 use super::{NoSuchShare, Swarm};
@@ -15,7 +16,6 @@ use crate::manifest::{KnownHashes, ShareId};
 use crate::message::PeerMessage;
 use crate::piece::{FileIndex, PieceIndex};
 use crate::rate::Meter;
-use crate::signaling::PeerId;
 use crate::time::{Duration, Instant};
 use crate::wanted::Wanted;
 
@@ -64,8 +64,7 @@ pub(super) struct Download {
     pub(super) reused: u64,
     pub(super) wasted: u64,
     pub(super) meter: Meter,
-    /// Verified bytes by sender, with the name it had.
-    pub(super) sources: BTreeMap<PeerId, (String, u64)>,
+    pub(super) sources: Sources,
 }
 
 impl Download {
@@ -95,7 +94,7 @@ impl Download {
             reused: 0,
             wasted: 0,
             meter: Meter::new(now),
-            sources: BTreeMap::new(),
+            sources: Sources::default(),
         }
     }
 

@@ -104,8 +104,9 @@ impl Swarm {
         }
         self.arrivals.add(self.now, len);
         if let Some(member) = self.members.get_mut(&lane.peer) {
-            member.received += len;
+            member.traffic.receive(self.now, len);
         }
+        self.traffic.receive(self.now, len);
         let Some(asked) = lane.asked.get_mut(&block.request) else {
             // Late, after we cancelled: waste, never guilt. But only as much as was cancelled.
             let allowed = lane.cancelled >= len;
@@ -232,7 +233,7 @@ impl Swarm {
         download.meter.add(self.now, len);
         if let Some((peer, member)) = sender.and_then(|peer| Some((peer, self.members.get(&peer)?)))
         {
-            download.sources.entry(peer).or_insert_with(|| (member.name.clone(), 0)).1 += len;
+            download.sources.add(geometry.pieces(), piece, peer, &member.name, len);
         }
         self.unwritten_bytes += len - self.unwritten.insert((id, piece), len).unwrap_or_default();
         self.storage_out.push_back(StorageRequest::Write { share: id, piece, span, bytes });

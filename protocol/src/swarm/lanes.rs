@@ -176,7 +176,7 @@ impl Swarm {
         if self.extras.review_at.is_none_or(|at| at > self.now) {
             return;
         }
-        let received: u64 = self.members.values().map(|member| member.received).sum();
+        let received: u64 = self.members.values().map(|member| member.traffic.received).sum();
         let arrived = received.saturating_sub(self.extras.received);
         self.extras.received = received;
         self.extras.review_at = Some(self.now + REVIEW);
@@ -196,7 +196,8 @@ impl Swarm {
     /// Something is fetched: lanes are looked at from now on.
     pub(super) fn watch_lanes(&mut self) {
         if self.extras.review_at.is_none() && self.policy.lanes > 1 {
-            self.extras.received = self.members.values().map(|member| member.received).sum();
+            self.extras.received =
+                self.members.values().map(|member| member.traffic.received).sum();
             self.extras.review_at = Some(self.now + REVIEW);
         }
     }
@@ -300,7 +301,7 @@ impl Swarm {
                 let next = STEPS.into_iter().find(|&step| step > member.extra.wanted)?.min(most);
                 let is_busy =
                     lane.is_long() && !lane.asked.is_empty() && next > member.extra.wanted;
-                is_busy.then_some((member.received, peer, next))
+                is_busy.then_some((member.traffic.received, peer, next))
             })
             .max();
         let Some((_, peer, next)) = candidate else { return };

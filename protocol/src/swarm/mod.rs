@@ -23,6 +23,7 @@
 //! | `fetch.rs` | checking what comes |
 //! | `unproven.rs` | pieces that wait for their hash |
 //! | `download.rs` | getting it stored, and files in their place |
+//! | `sources.rs` | who sent which pieces |
 //! | `space.rs` | room for what is received |
 //! | `serve.rs` | answering requests, signing hashes |
 //! | `seed.rs` | what to send to whoever leaves the choice to us |
@@ -50,6 +51,7 @@ mod seed;
 mod serve;
 mod server;
 mod shelf;
+mod sources;
 mod space;
 mod unproven;
 mod view;
@@ -58,7 +60,7 @@ mod waits;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use crate::chat::SayError;
-use crate::event::{Event, PeerView, Recalled, ServerView, ShareView};
+use crate::event::{Event, PeerView, Recalled, ServerView, ShareView, Traffic};
 use crate::identity::{DeviceKey, PublicKey};
 use crate::invite::{Invite, SignalingKey};
 use crate::io::{
@@ -67,8 +69,9 @@ use crate::io::{
 };
 use crate::manifest::{HashBatch, KnownHashes, Manifest, ManifestError, ShareId, SignedManifest};
 use crate::piece::{FileHash, FileIndex, PieceIndex};
+use crate::piece_map::PieceMap;
 use crate::policy::{Policy, Priority, Selection};
-use crate::rate::{Meter, TokenBucket};
+use crate::rate::{Flow, Meter, TokenBucket};
 use crate::receipt::Receipt;
 use crate::rng::Rng;
 use crate::roster::Roster;
@@ -164,6 +167,8 @@ pub struct Swarm {
     unwritten_bytes: u64,
     /// How fast blocks come, from everybody.
     arrivals: Meter,
+    /// What came and went in all, members who are gone included.
+    traffic: Flow,
     /// Lanes with requests that wait, in the order of their turns.
     turns: VecDeque<ConnectionId>,
     /// What is being read and sent, in order.
@@ -234,6 +239,7 @@ impl Swarm {
             unwritten: BTreeMap::new(),
             unwritten_bytes: 0,
             arrivals: Meter::new(now),
+            traffic: Flow::new(now),
             turns: VecDeque::new(),
             work: VecDeque::new(),
             reads: BTreeMap::new(),
@@ -324,6 +330,16 @@ impl Swarm {
     /// One share of the shelf.
     pub fn share_view(&self, share: ShareId) -> Option<ShareView> {
         self.shelf.get(&share).map(|entry| self.view_share(share, entry))
+    }
+
+    /// How the pieces of a share stand, in at most so many cells. Takes a moment for a share of many pieces.
+    pub fn piece_map(&self, share: ShareId, cells: u32) -> Option<PieceMap> {
+        self.shelf.get(&share).map(|share| self.view_pieces(share, cells))
+    }
+
+    /// What was sent and received since the machine was made.
+    pub fn traffic(&self) -> Traffic {
+        self.traffic.traffic(self.now)
     }
 
     /// The hash of a file, once those of all its pieces are known.

@@ -28,7 +28,7 @@ use crate::manifest::ShareId;
 use crate::message::{INITIAL_CREDIT_BYTES, PEER_VERSION, PeerMessage, RequestId};
 use crate::negotiation::{CONNECT_TIMEOUT, Negotiation, Overdue};
 use crate::policy::PathPolicy;
-use crate::rate::TokenBucket;
+use crate::rate::{Flow, TokenBucket};
 use crate::scheduler::{SILENCE, Window};
 use crate::signaling::PeerId;
 use crate::time::{Duration, Instant};
@@ -85,8 +85,8 @@ pub(super) struct Member {
     pub(super) halts: BTreeMap<ShareId, Halt>,
     /// Bytes that it says it can still store.
     pub(super) available: Option<u64>,
-    pub(super) sent: u64,
-    pub(super) received: u64,
+    /// What it was sent and what it sent.
+    pub(super) traffic: Flow,
     /// The caps on what it is sent and what it sends, over all connections to it.
     pub(super) upload: TokenBucket,
     pub(super) download: TokenBucket,
@@ -193,8 +193,7 @@ impl Member {
             shares: BTreeMap::new(),
             halts: BTreeMap::new(),
             available: None,
-            sent: 0,
-            received: 0,
+            traffic: Flow::new(now),
             upload: TokenBucket::new(Instant::ZERO, None),
             download: TokenBucket::new(Instant::ZERO, None),
         }

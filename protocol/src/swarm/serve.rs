@@ -443,10 +443,12 @@ impl Swarm {
         lane.attended = now;
         self.sent_at = now;
         if let Some(member) = self.members.get_mut(&lane.peer) {
-            member.sent += sent as u64;
+            member.traffic.send(now, sent as u64);
         }
+        self.traffic.send(now, sent as u64);
         if let Some(share) = self.shelf.get_mut(&share) {
             share.uploaded += sent as u64;
+            share.uploads.add(now, sent as u64);
         }
         self.note_sent(connection, sent);
         if finished {

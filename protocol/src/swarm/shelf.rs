@@ -20,6 +20,7 @@ use crate::manifest::{
 };
 use crate::message::{GONE, Holding, MANIFEST_PART_BYTES, PeerMessage, Run};
 use crate::piece::{Geometry, MAX_PIECES, PieceIndex};
+use crate::rate::Meter;
 use crate::signaling::PeerId;
 use crate::time::{Duration, Instant};
 
@@ -57,6 +58,8 @@ pub(super) struct Share {
     /// Whether we put it there, and reads are from our own files.
     pub(super) ours: bool,
     pub(super) uploaded: u64,
+    /// How fast it is sent.
+    pub(super) uploads: Meter,
     pub(super) wishes: Wishes,
     /// Why it is not served at the moment, though we could.
     pub(super) withheld: Option<Withheld>,
@@ -590,6 +593,7 @@ impl Share {
             given: BTreeMap::new(),
             ours,
             uploaded: 0,
+            uploads: Meter::lively(Instant::ZERO),
             wishes: Wishes::default(),
             withheld: None,
             whole_since: None,

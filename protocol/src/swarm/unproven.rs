@@ -42,6 +42,11 @@ impl Unproven {
         self.pieces.contains_key(&piece)
     }
 
+    /// Which they are.
+    pub(super) fn pieces(&self) -> impl Iterator<Item = PieceIndex> + '_ {
+        self.pieces.keys().copied()
+    }
+
     pub(super) fn insert(
         &mut self,
         now: Instant,

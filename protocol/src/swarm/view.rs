@@ -4,8 +4,11 @@ use super::Swarm;
 use super::download::Download;
 use super::peers::Member;
 use super::shelf::{Share, State};
-use crate::event::{Halted, Nowhere, PeerLink, PeerView, ShareState, ShareView, Source};
+use super::sources::Sources;
+use crate::bitfield::Bitfield;
+use crate::event::{Halted, Nowhere, PeerLink, PeerView, ShareState, ShareView};
 use crate::manifest::ShareId;
+use crate::piece_map::{PieceMap, Survey};
 use crate::signaling::PeerId;
 
 /// The most files that are named as not to be had from anybody.
@@ -25,8 +28,7 @@ impl Swarm {
             is_creator: member.key.is_some_and(|key| self.invite.is_creator(&key)),
             path: lane.and_then(|lane| lane.path),
             lanes: self.confirmed_to(id),
-            sent: member.sent,
-            received: member.received,
+            traffic: member.traffic.traffic(self.now),
         }
     }
 
@@ -73,17 +75,9 @@ impl Swarm {
             reused: download.map_or(0, |download| download.reused),
             wasted: download.map_or(0, |download| download.wasted),
             uploaded: share.uploaded,
+            upload_rate: share.uploads.rate(self.now),
             rate: download.map_or(0.0, |download| download.meter.rate(self.now)),
-            sources: download.map_or_else(Vec::new, |download| {
-                let sources = download.sources.iter();
-                sources
-                    .map(|(&peer, (name, bytes))| Source {
-                        peer,
-                        name: name.clone(),
-                        bytes: *bytes,
-                    })
-                    .collect()
-            }),
+            sources: download.map_or_else(Vec::new, |it| it.sources.senders().to_vec()),
             holders: pieces().filter(|pieces| pieces.count() > 0 || pieces.is_empty()).count(),
             full_holders: pieces().filter(|pieces| pieces.is_full()).count(),
             receivers: told().filter(|told| told.received).count(),
@@ -92,6 +86,30 @@ impl Swarm {
                 _ => Nowhere::default(),
             },
         }
+    }
+
+    pub(super) fn view_pieces(&self, share: &Share, cells: u32) -> PieceMap {
+        let pieces = share.geometry().pieces();
+        let mut asked = Bitfield::new(pieces);
+        let (wanted, sources) = match &share.state {
+            State::Receiving(download) | State::Complete(download) => {
+                let waiting = download.asked.keys().copied().chain(download.unproven.pieces());
+                waiting.for_each(|piece| {
+                    asked.insert(piece);
+                });
+                (download.wanted.pieces().clone(), Some(&download.sources))
+            }
+            _ => (Bitfield::full(pieces), None),
+        };
+        let survey = Survey {
+            here: &share.have,
+            wanted: &wanted,
+            asked: &asked,
+            holders: &share.availability,
+            senders: sources.map_or(&[], Sources::of_pieces),
+        };
+        let senders = sources.map_or(&[][..], Sources::senders);
+        PieceMap::draw(&survey, senders.iter().map(|source| source.peer).collect(), cells)
     }
 }
 

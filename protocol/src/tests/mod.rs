@@ -14,6 +14,7 @@ mod room;
 mod scale;
 mod server;
 mod vectors;
+mod view;
 
 use crate::event::{CloseReason, Event};
 use crate::simulation::World;

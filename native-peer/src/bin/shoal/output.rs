@@ -444,7 +444,7 @@ impl Output {
                 json!({
                     "peer": peer.id.to_string(),
                     "name": peer.name,
-                    "bytes": peer.sent,
+                    "bytes": peer.traffic.sent,
                     "available": peer.available,
                 })
             };

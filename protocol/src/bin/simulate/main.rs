@@ -218,8 +218,8 @@ mod tests {
     /// is one file, all of which it has if `whole`.
     fn stated_bytes(members: usize, connections: usize, pieces: usize, whole: bool) -> usize {
         let counted = pieces * 9 / 4 + pieces * (3 + connections) / 8;
-        let (connection, hashes) = if whole { (5_100, 440 * pieces) } else { (1_200, 0) };
-        22_000 + 900 * members + connection * connections + counted + hashes
+        let (connection, received) = if whole { (5_100, 441 * pieces) } else { (1_200, 0) };
+        22_000 + 900 * members + connection * connections + counted + received
     }
 
     #[test]
