@@ -257,6 +257,14 @@ pub struct State {
     pub people: Vec<Person>,
     /// The code to be spoken that was made last, until it is taken back; see `offerCode`.
     pub code: Option<CodeInfo>,
+    /// Bytes of files sent in this room since it was entered, to all peers together.
+    pub sent: u64,
+    /// Bytes of files received in this room since it was entered, from all peers together.
+    pub received: u64,
+    /// Bytes of files sent per second, at the moment.
+    pub upload_rate: f64,
+    /// Bytes of files received per second, at the moment.
+    pub download_rate: f64,
 }
 
 /// A code to be spoken, good for one guest.
@@ -355,6 +363,10 @@ pub struct PeerInfo {
     pub sent: u64,
     /// Bytes of files received from it.
     pub received: u64,
+    /// Bytes of files sent to it per second, at the moment.
+    pub upload_rate: f64,
+    /// Bytes of files received from it per second, at the moment.
+    pub download_rate: f64,
     /// Bytes that it says it can still store, if it says so.
     pub available: Option<u64>,
 }
@@ -433,6 +445,8 @@ pub struct ShareInfo {
     pub wasted: u64,
     /// Bytes of it sent to others.
     pub uploaded: u64,
+    /// Bytes of it sent to others per second, at the moment.
+    pub upload_rate: f64,
     /// Verified bytes per second.
     pub rate: f64,
     /// Connected peers that have some of it.
@@ -612,6 +626,42 @@ pub struct SourceInfo {
     /// Verified bytes.
     pub bytes: u64,
 }
+
+/// How the pieces of a share stand, to be drawn; see `pieces`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PieceMap {
+    /// Pieces of the share.
+    pub pieces: u32,
+    /// Pieces in a cell; the last cell may have fewer.
+    pub per_cell: u32,
+    /// The cells in the order of the pieces, [`CELL_BYTES`] each: the part that is here, the part that is on
+    /// its way, and the part that is wanted, each of 255, where nothing is 0 but none and nothing is 255
+    /// but all; who sent most of what is here, as a place in `sources` and one more (0 is nobody known,
+    /// 255 one of many more); and how many connected peers have the rarest piece of those that are
+    /// missing, or of all if none is.
+    #[serde(with = "serde_wasm_bindgen::preserve")]
+    pub cells: js_sys::Uint8Array,
+    /// The ids of those who sent pieces.
+    pub sources: Vec<String>,
+    /// Pieces of wanted files.
+    pub wanted: u32,
+    /// Pieces that are verified and durable here.
+    pub here: u32,
+    /// Wanted pieces that are not here.
+    pub missing: u32,
+    /// Those of them that are on their way here.
+    pub asked: u32,
+    /// Those of the missing that one connected peer has.
+    pub rare: u32,
+    /// Those of the missing that no connected peer has.
+    pub nowhere: u32,
+    /// Pieces that are here, by how many connected peers have them too: none, one, two, or more.
+    pub held: [u32; 4],
+}
+
+/// Bytes of a cell in [`PieceMap::cells`].
+pub const CELL_BYTES: usize = 5;
 
 /// The files of a share, each at its place. There may be a hundred thousand, so they come as few values.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -854,6 +904,10 @@ export interface State {
         message?: string;
         burnt: number;
     };
+    sent: number;
+    received: number;
+    uploadRate: number;
+    downloadRate: number;
 }
 export type Standing = "neutral" | "trusted" | "avoided";
 export interface Person { publicKey: string; standing: Standing; name: string; }
@@ -873,6 +927,8 @@ export interface PeerInfo {
     roundTripMs?: number;
     sent: number;
     received: number;
+    uploadRate: number;
+    downloadRate: number;
     available?: number;
 }
 export interface ShareInfo {
@@ -905,6 +961,7 @@ export interface ShareInfo {
     reused: number;
     wasted: number;
     uploaded: number;
+    uploadRate: number;
     rate: number;
     holders: number;
     fullHolders: number;
@@ -920,6 +977,19 @@ export interface ShareInfo {
     risky?: { count: number; first: string; risk: Risk };
 }
 export type Risk = "program" | "script" | "shortcut" | "macros" | "diskImage" | "disguised";
+export interface PieceMap {
+    pieces: number;
+    perCell: number;
+    cells: Uint8Array;
+    sources: string[];
+    wanted: number;
+    here: number;
+    missing: number;
+    asked: number;
+    rare: number;
+    nowhere: number;
+    held: [number, number, number, number];
+}
 export interface PeerEvent {
     type: "joined" | "serverLost" | "refused" | "peerConnected" | "peerGone" | "notConfirmed" | "shareAdded"
         | "shareRemoved" | "waiting" | "completed" | "failed" | "received" | "banned" | "locked"

@@ -55,6 +55,8 @@ const RECEIVE_BUFFER_BYTES: usize = 128 << 10;
 
 /// States are told at most this often.
 const STATE_INTERVAL: Duration = Duration::from_millis(250);
+/// … and at least this often while rates are not 0.
+const RATE_INTERVAL: Duration = Duration::from_secs(1);
 /// How often it is looked whether the machine slept, and the delay that counts as sleep: timers of workers
 /// may be late by a second or two where much is going on.
 const LOOK_MS: i32 = 5_000;
@@ -391,7 +393,8 @@ impl Driver {
     }
 
     fn handle(&mut self, now: Instant, input: Input) {
-        self.changed = true;
+        // A question that is asked whenever a state is told must not bring about the next one.
+        self.changed |= !matches!(&input, Input::Call { command, .. } if command.is_question());
         match input {
             Input::Call { call, command } => {
                 let answer = self.handle_command(now, call, command);
@@ -569,6 +572,11 @@ impl Driver {
             }
             Command::Say { text } => {
                 self.swarm.say(now, &text).map(|()| DONE).map_err(|e| e.to_string())
+            }
+            Command::Pieces { share, cells } => {
+                let map = self.swarm.piece_map(parse(&share)?, cells);
+                let map = map.ok_or(protocol::swarm::NoSuchShare).map_err(|e| e.to_string())?;
+                Ok(Some(wire::to_js(&view::piece_map(map))))
             }
             Command::RetryServer => {
                 self.swarm.retry_server(now);
@@ -1120,6 +1128,7 @@ impl Driver {
             shares.push(view::share(view, copies, access, error, now));
         }
         let (server, server_message, server_retry_ms) = view::server(self.swarm.server(), now);
+        let traffic = self.swarm.traffic();
         State {
             server,
             server_message,
@@ -1138,11 +1147,22 @@ impl Driver {
             chat: self.swarm.policy().services.chat,
             people: self.people.clone(),
             code: self.code.as_ref().map(|code| code.info(now, self.codes_burnt)),
+            sent: traffic.sent,
+            received: traffic.received,
+            upload_rate: traffic.upload_rate,
+            download_rate: traffic.download_rate,
         }
     }
 
     fn set_timer(&mut self) {
-        let state_due = self.told_state.filter(|_| self.changed).map(|told| told + STATE_INTERVAL);
+        let interval = if self.changed {
+            Some(STATE_INTERVAL)
+        } else {
+            // Rates fall although nothing happens.
+            let traffic = self.swarm.traffic();
+            (traffic.upload_rate + traffic.download_rate >= 1.0).then_some(RATE_INTERVAL)
+        };
+        let state_due = self.told_state.zip(interval).map(|(told, interval)| told + interval);
         let wake = [self.swarm.poll_timeout(), state_due].into_iter().flatten().min();
         if let Some(wake) = wake {
             self.timer.wake_at(wake.max(self.hears_until));

@@ -335,6 +335,16 @@ impl Peer {
         self.0.call(Command::SetServing { share, serve }).await.map(drop)
     }
 
+    /// How the pieces of a share stand, in at most so many cells: to be drawn. Cheap enough to be asked for
+    /// with every state.
+    ///
+    /// # Errors
+    /// An `Error` if there is no such share.
+    #[wasm_bindgen(unchecked_return_type = "PieceMap")]
+    pub async fn pieces(&self, share: String, cells: u32) -> Result<JsValue, JsValue> {
+        self.0.call(Command::Pieces { share, cells }).await
+    }
+
     /// Makes a code to be spoken, such as `4-brave-otter-lamp`, in place of the one before: good for one
     /// guest and ten minutes. It shows in [`State::code`](crate::api::State::code), and so does what
     /// becomes of it.

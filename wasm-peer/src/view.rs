@@ -11,13 +11,14 @@ use protocol::io::{LostCause, PathKind as CorePath};
 use protocol::manifest::{Entry, EntryKind, Manifest};
 use protocol::names::{Risk as CoreRisk, readable, readable_lines};
 use protocol::piece::FileIndex;
+use protocol::piece_map::{PieceCell, PieceMap as CoreMap};
 use protocol::policy::Priority as CorePriority;
 use protocol::time::{Duration, Instant};
 
 use crate::api::{
-    Access, EventKind, FileList, Halt, Halted, Left, Line, PathKind, PeerEvent, PeerInfo, PeerLink,
-    Person, Priority, Risk, Risky, ServerState, ShareInfo, ShareState, SourceInfo, Standing, Wait,
-    Waiting, Withheld,
+    Access, CELL_BYTES, EventKind, FileList, Halt, Halted, Left, Line, PathKind, PeerEvent,
+    PeerInfo, PeerLink, Person, PieceMap, Priority, Risk, Risky, ServerState, ShareInfo,
+    ShareState, SourceInfo, Standing, Wait, Waiting, Withheld,
 };
 
 /// A peer as embedders see it; `own` is our key, `people` are those whom the user trusts and avoids.
@@ -50,8 +51,10 @@ pub(crate) fn peer(view: PeerView, own: &PublicKey, people: &[Person]) -> PeerIn
         is_creator: view.is_creator,
         path: path.map(|path| path_kind(path.kind)),
         round_trip_ms: path.and_then(|path| path.round_trip).map(milliseconds),
-        sent: view.sent,
-        received: view.received,
+        sent: view.traffic.sent,
+        received: view.traffic.received,
+        upload_rate: view.traffic.upload_rate,
+        download_rate: view.traffic.download_rate,
         available: view.available,
     }
 }
@@ -159,6 +162,7 @@ pub(crate) fn share(
         reused: view.reused,
         wasted: view.wasted,
         uploaded: view.uploaded,
+        upload_rate: view.upload_rate,
         rate: view.rate,
         holders: count(view.holders),
         full_holders: count(view.full_holders),
@@ -212,6 +216,27 @@ pub(crate) fn files(view: &ShareView) -> FileList {
         sizes: sizes.as_slice().into(),
         priorities: priorities.as_slice().into(),
         risks: risks.as_slice().into(),
+    }
+}
+
+/// The map of a share's pieces as embedders see it.
+pub(crate) fn piece_map(map: CoreMap) -> PieceMap {
+    let cell = |cell: &PieceCell| -> [u8; CELL_BYTES] {
+        [cell.here, cell.asked, cell.wanted, cell.source, cell.holders]
+    };
+    let cells: Vec<u8> = map.cells.iter().flat_map(cell).collect();
+    PieceMap {
+        pieces: map.pieces,
+        per_cell: map.per_cell,
+        cells: js_sys::Uint8Array::from(&cells[..]),
+        sources: map.sources.iter().map(ToString::to_string).collect(),
+        wanted: map.wanted,
+        here: map.here,
+        missing: map.missing,
+        asked: map.asked,
+        rare: map.rare,
+        nowhere: map.nowhere,
+        held: map.held,
     }
 }
 

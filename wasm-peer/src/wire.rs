@@ -131,6 +131,13 @@ pub(crate) enum Command {
         /// Words that must all be there.
         text: String,
     },
+    /// How the pieces of a share stand → a `PieceMap`.
+    Pieces {
+        /// The share's id.
+        share: String,
+        /// In how many cells at most.
+        cells: u32,
+    },
     /// Try to reach the server now → nothing.
     RetryServer,
     /// Go on sharing what could not be read → nothing.
@@ -168,6 +175,13 @@ pub(crate) enum Command {
     SetPolicy(Box<Policy>),
     /// Say goodbye and let go of everything → nothing.
     Leave,
+}
+
+impl Command {
+    /// Whether it only asks, and changes nothing.
+    pub(crate) fn is_question(&self) -> bool {
+        matches!(self, Self::Pieces { .. })
+    }
 }
 
 /// What is known once a room is entered.
