@@ -25,6 +25,8 @@ mod file_tree;
 #[cfg(target_arch = "wasm32")]
 mod given;
 #[cfg(target_arch = "wasm32")]
+mod graph;
+#[cfg(target_arch = "wasm32")]
 mod home;
 #[cfg(target_arch = "wasm32")]
 mod icon;
@@ -40,6 +42,8 @@ mod notify;
 mod people;
 #[cfg(target_arch = "wasm32")]
 mod picker;
+#[cfg(target_arch = "wasm32")]
+mod piece_map;
 #[cfg(target_arch = "wasm32")]
 mod preferences;
 #[cfg(target_arch = "wasm32")]

@@ -5,6 +5,7 @@ use leptos::prelude::*;
 use wasm_peer::api::{PathKind, PeerInfo, PeerLink, ShareState, Standing};
 use web::text::text;
 
+use crate::graph::PeerGraphs;
 use crate::limits::Limits;
 use crate::session::Session;
 
@@ -100,7 +101,7 @@ fn Person(id: String) -> impl IntoView {
     };
     let name = {
         let id = id.clone();
-        move || session.peer_name(&id)
+        Signal::derive(move || session.peer_name(&id))
     };
     let peer = Memo::new(move |before: Option<&Option<PeerInfo>>| {
         let now = session
@@ -117,6 +118,7 @@ fn Person(id: String) -> impl IntoView {
             <span class="person-facts">
                 {move || peer.with(|peer| peer.as_ref().map(facts).unwrap_or_default().join(" · "))}
             </span>
+            <PeerGraphs peer name=name />
             {move || stance.get().map(|stance| view! { <Trust stance /> })}
         </li>
     }
@@ -219,7 +221,6 @@ fn facts(peer: &PeerInfo) -> Vec<String> {
         }
         .to_owned()
     }));
-    facts.extend(peer.round_trip_ms.map(text.round_trip));
     facts.extend(peer.available.map(|room| (text.peer_room)(&text.units.size(room))));
     if peer.sent > 0 {
         facts.push((text.sent)(&text.units.size(peer.sent)));

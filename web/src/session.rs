@@ -10,7 +10,7 @@ use leptos::prelude::*;
 use leptos::task::spawn_local;
 use wasm_bindgen::prelude::*;
 use wasm_peer::api::{
-    EventKind, PeerEvent, ServerState, ShareInfo, ShareState, SharedFile, Standing, State,
+    EventKind, PeerEvent, PieceMap, ServerState, ShareInfo, ShareState, SharedFile, Standing, State,
 };
 use wasm_peer::peer::Peer;
 use web::invite;
@@ -126,7 +126,7 @@ impl Default for Uploads {
 const UPLOAD_RECENT_MS: f64 = 5_000.0;
 
 /// Colours that `style/people.css` has for peers.
-const TONES: usize = 6;
+pub(crate) const TONES: usize = 6;
 
 impl Session {
     pub(crate) fn new() -> Self {
@@ -206,6 +206,23 @@ impl Session {
 
     pub(crate) fn trouble(self, id: &str) -> Option<String> {
         self.troubles.with(|troubles| troubles.get(id).cloned())
+    }
+
+    /// A clock in milliseconds, which ticks every second and with every state.
+    pub(crate) fn now_ms(self) -> f64 {
+        self.clock.get()
+    }
+
+    /// When the state was told, by that clock.
+    pub(crate) fn told_ms(self) -> f64 {
+        self.told_ms.get()
+    }
+
+    /// How the pieces of a share stand, in at most so many cells; none once it is gone.
+    pub(crate) async fn pieces(self, id: String, cells: u32) -> Option<PieceMap> {
+        let peer = self.peer.get_value()?;
+        let map = peer.pieces(id, cells).await.ok()?;
+        serde_wasm_bindgen::from_value(map).ok()
     }
 
     /// Milliseconds since the state was told, by a clock that ticks.

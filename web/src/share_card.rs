@@ -9,7 +9,9 @@ use web::paths;
 use web::text::text;
 
 use crate::file_tree::FileTree;
+use crate::graph::ShareGraph;
 use crate::picker::ChooseAgain;
+use crate::piece_map::PieceMap;
 use crate::session::Session;
 use crate::share_wishes::ShareWishes;
 use crate::shelf::Looked;
@@ -119,6 +121,7 @@ fn Body(share: Share, is_open: RwSignal<bool>) -> impl IntoView {
             <span class="share-word" role="status">{word}</span>
             <span class="figures">{move || figures.get().join(" · ")}</span>
         </p>
+        <ShareGraph share />
         <p class="may-close" role="status" hidden=move || !may_close.get()>
             {move || may_close.get().then(|| text().may_close)}
         </p>
@@ -439,6 +442,7 @@ fn Details(share: Share, is_open: RwSignal<bool>) -> impl IntoView {
             <summary>{text().details}</summary>
             <Show when=move || is_open.get()>
                 <ShareWishes share />
+                <PieceMap share />
                 <Sources share />
                 <FileTree share />
             </Show>

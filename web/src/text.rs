@@ -402,6 +402,25 @@ pub struct Catalogue {
     pub scan_title: &'static str,
     pub scan_hint: &'static str,
     pub no_camera: &'static str,
+
+    // The map of a share's pieces, and graphs.
+    pub map_title: &'static str,
+    pub map_of: fn(&str) -> String,
+    pub map_here: fn(u32, u32) -> String,
+    pub map_asked: fn(u32) -> String,
+    pub map_missing: fn(u32) -> String,
+    pub map_rare: fn(u32) -> String,
+    pub map_nowhere: fn(u32) -> String,
+    pub map_alone: fn(u32) -> String,
+    pub map_held_by_one: fn(u32) -> String,
+    pub map_held_by_two: fn(u32) -> String,
+    pub map_held_by_more: fn(u32) -> String,
+    pub map_unwanted: fn(u32) -> String,
+    pub map_cell: fn(u32, &str) -> String,
+    pub rate_in: fn(&str) -> String,
+    pub rate_out: fn(&str) -> String,
+    pub rate_graph: fn(&str, &str) -> String,
+    pub round_trip_graph: fn(&str, &str) -> String,
 }
 
 impl Catalogue {

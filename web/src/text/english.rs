@@ -509,6 +509,32 @@ pub static ENGLISH: Catalogue = Catalogue {
     scan_hint: "Hold the code in front of the camera. The picture stays on this device.",
     no_camera: "There is no camera, or it may not be used. Allow it for this page beside the address, then \
                 try again.",
+
+    // The map of a share's pieces, and graphs.
+    map_title: "Pieces",
+    map_of: |title| format!("Piece map of {title}"),
+    map_here: |here, all| match all {
+        1 => format!("{here} of 1 piece is here"),
+        all => format!("{} of {} pieces are here", grouped(here as usize), grouped(all as usize)),
+    },
+    map_asked: |n| format!("{} on the way", grouped(n as usize)),
+    map_missing: |n| format!("{} missing, several people have them", grouped(n as usize)),
+    map_rare: |n| format!("{} missing that only one person has", grouped(n as usize)),
+    map_nowhere: |n| format!("{} missing that nobody here has", grouped(n as usize)),
+    map_alone: |n| format!("{} that only you have", grouped(n as usize)),
+    map_held_by_one: |n| format!("{} that one other has", grouped(n as usize)),
+    map_held_by_two: |n| format!("{} that two others have", grouped(n as usize)),
+    map_held_by_more: |n| format!("{} that three others or more have", grouped(n as usize)),
+    map_unwanted: |n| format!("{} not wanted", grouped(n as usize)),
+    map_cell: |pieces, size| {
+        format!("Each square is {} pieces, about {size}.", grouped(pieces as usize))
+    },
+    rate_in: |rate| format!("↓ {rate}"),
+    rate_out: |rate| format!("↑ {rate}"),
+    rate_graph: |name, most| format!("Rates of the last minute: {name}, at most {most}"),
+    round_trip_graph: |name, most| {
+        format!("Round trips of the last minute: {name}, at most {most}")
+    },
 };
 
 fn files(n: usize) -> String {
