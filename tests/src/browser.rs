@@ -30,6 +30,9 @@ use crate::wait::{Look, SOON, while_progressing};
 use crate::{proc, programs};
 
 mod console;
+mod trace;
+
+pub use trace::{MainThread, Task};
 
 /// Which browser.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

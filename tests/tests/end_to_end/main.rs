@@ -23,6 +23,7 @@ mod origin;
 mod outages;
 mod page_causes;
 mod page_waits;
+mod piece_map;
 mod resume;
 mod secrecy;
 mod settings;

@@ -1,5 +1,5 @@
-//! `cargo xtask bench [memory|throughput|swarm|long-path|loss|small-files|listing|outages]`: measures the built
-//! products, prints a table, and fails where a promised bound does not hold. The figures of our machines
+//! `cargo xtask bench [memory|throughput|swarm|long-path|loss|small-files|listing|outages|page]`: measures the
+//! built products, prints a table, and fails where a promised bound does not hold. The figures of our machines
 //! are in docs/performance.md.
 //!
 //! Rates depend on the machine and on what else it does: only ratios within one run are bounded.
@@ -10,6 +10,7 @@ mod long_path;
 mod loss;
 mod memory;
 mod outages;
+mod page;
 mod report;
 mod small_files;
 mod swarm;
@@ -40,6 +41,7 @@ async fn main() -> ExitCode {
             small_files::run(&mut report).await;
             listing::run(&mut report).await;
             outages::run(&mut report).await;
+            page::run(&mut report).await;
         }
         Some("memory") => memory::run(&mut report).await,
         Some("throughput") => throughput::run(&mut report).await,
@@ -49,9 +51,10 @@ async fn main() -> ExitCode {
         Some("loss") => loss::run(&mut report).await,
         Some("listing") => listing::run(&mut report).await,
         Some("small-files") => small_files::run(&mut report).await,
+        Some("page") => page::run(&mut report).await,
         Some(other) => {
             eprintln!(
-                "there is no benchmark {other}; there are memory, throughput, swarm, long-path, loss, small-files, listing and outages"
+                "there is no benchmark {other}; there are memory, throughput, swarm, long-path, loss, small-files, listing, outages and page"
             );
             return ExitCode::FAILURE;
         }
