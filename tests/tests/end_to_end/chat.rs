@@ -36,29 +36,16 @@ async fn browsers_and_the_command_hear_each_other_and_so_does_whoever_comes_late
     let all = ["hello\nfrom Chromium", MARKUP, "from the command"];
     heard(&first, &all).await;
     heard(&second, &all).await;
-    for text in all {
-        let said = command.event_where("said", |said| said["text"] == text).await;
-        assert_eq!(said["own"], text == all[2], "{said}");
-    }
+    until("the command to hear all", SOON, async || told(&command, &all)).await;
     let by_anna = first.lines().await.pop().expect("there are lines");
     assert!(by_anna.head.starts_with("Anna"), "{by_anna:?}");
     let script = "return document.querySelectorAll('[role=log] :is(a, img)').length";
     assert_eq!(second.execute(script).await, 0);
 
     let mut late = Shoal::receive_saying(&link, &bench.path("late"), &["one", "two"]);
-    let said_so_far = |shoal: &Shoal| {
-        let said = shoal.events().into_iter().filter(|event| event["event"] == "said");
-        said.map(|event| event["text"].as_str().unwrap_or_default().to_owned()).collect::<Vec<_>>()
-    };
-    until("the late one to have heard all", SOON, async || {
-        let said = said_so_far(&late);
-        (said.len() == 5)
-            .then_some(())
-            .filter(|()| all.iter().all(|text| said.iter().any(|it| it == text)))
-    })
-    .await;
-    late.complete().await;
     let all = [&all[..], &["one", "two"]].concat();
+    until("the late one to hear all", SOON, async || told(&late, &all)).await;
+    late.complete().await;
     heard(&first, &all).await;
     first.keep_picture("chat").await;
 
@@ -90,6 +77,7 @@ async fn what_nobody_sees_is_counted_and_a_pasted_picture_is_shared() {
     page.until("two new messages", &button("2 new messages")).await;
     page.until("their number on the tab", "return /^\\(2\\) /.test(document.title) || null").await;
     page.execute("document.getElementById('chat').hidden = false").await;
+    page.press("2 new messages").await;
     page.until("them to be seen", "return /^\\(/.test(document.title) ? null : true").await;
     page.until(
         "no button",
@@ -122,6 +110,14 @@ fn button(name: &str) -> String {
              .some(button => button.textContent.trim() === {}) || null;",
         Value::from(name)
     )
+}
+
+/// Whether a command told these lines, each once.
+fn told(shoal: &Shoal, expected: &[&str]) -> Option<()> {
+    let events = shoal.events().into_iter().filter(|event| event["event"] == "said");
+    let said: Vec<Value> = events.collect();
+    let has = |text: &str| said.iter().any(|event| event["text"] == text);
+    (said.len() == expected.len() && expected.iter().all(|text| has(text))).then_some(())
 }
 
 /// Waits until a page shows these lines and no others, in this order.
