@@ -93,15 +93,17 @@ impl Talk {
     /// Says one line, or how many there are.
     fn announce(self, session: Session) {
         let lines = self.to_announce.try_update_value(std::mem::take).unwrap_or_default();
-        match &lines[..] {
-            [] => {}
+        let sentence = match &lines[..] {
+            [] => return,
             [line] => {
                 let name = untrack(|| Author::of(session, line).name);
                 let said = excerpt(&line.text, ANNOUNCED_CHARS, 1).unwrap_or(&line.text);
-                session.announce((text().chat_said)(&name, said));
+                (text().chat_said)(&name, said)
             }
-            many => session.announce((text().chat_new)(many.len())),
-        }
+            many => (text().chat_new)(many.len()),
+        };
+        session.notify(&sentence);
+        session.announce(sentence);
     }
 
     fn note_seen(self, is_seen: bool) {
@@ -175,7 +177,7 @@ pub(crate) fn Chat() -> impl IntoView {
     });
     let is_silent = Memo::new(move |_| talk.lines.with(Vec::is_empty));
     view! {
-        <section id="chat" class="chat" aria-labelledby="chat-title" node_ref=section>
+        <section id="chat" class="chat side" aria-labelledby="chat-title" node_ref=section>
             <h2 id="chat-title" class="section-title">{text().chat_title}</h2>
             <Show
                 when=move || is_on.get()

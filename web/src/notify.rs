@@ -22,22 +22,22 @@ pub(crate) async fn ask() -> bool {
     JsFuture::from(asked).await.is_ok_and(|answer| answer == "granted")
 }
 
-/// Shows what happened, if it is worth a notification and nobody sees the page.
-pub(crate) fn of_event(kind: EventKind, name: &str, title: &str) {
+/// What happened, if it is worth a notification.
+pub(crate) fn of_event(kind: EventKind, name: &str, title: &str) -> Option<String> {
     let text = text();
-    let sentence = match kind {
+    Some(match kind {
         EventKind::PeerConnected => (text.joined_event)(name),
         EventKind::ShareAdded => (text.share_added_event)(title),
         EventKind::Received => (text.received_event)(name, title),
         EventKind::Completed => (text.complete_event)(title),
         EventKind::NotConfirmed => (text.not_confirmed_event)(name),
         EventKind::Banned => (text.banned_event)(name),
-        _ => return,
-    };
-    show(&sentence);
+        _ => return None,
+    })
 }
 
-fn show(sentence: &str) {
+/// Shows a notification, if nobody sees the page.
+pub(crate) fn show(sentence: &str) {
     let is_granted = || Notification::permission() == NotificationPermission::Granted;
     if browser::is_visible() || !are_there() || !is_granted() {
         return;

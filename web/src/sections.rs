@@ -18,10 +18,12 @@ pub(crate) fn Sections() -> impl IntoView {
     let people = Memo::new(move |_| {
         session.state.with(|state| state.as_ref().map_or(0, |state| state.peers.len() + 1))
     });
+    let unread = Memo::new(move |_| session.talk.unread.get() as usize);
     view! {
         <nav class="sections" aria-label=text().sections>
             <Section heading="shelf-title" icon="files" label=text().shelf_title count=shares />
             <Section heading="people-title" icon="users" label=text().people_title count=people />
+            <Section heading="chat-title" icon="message-square" label=text().chat_title count=unread />
         </nav>
     }
 }

@@ -498,6 +498,13 @@ impl Session {
         self.announcement.set(sentence.into());
     }
 
+    /// Tells people who do not see the page, if they want that.
+    pub(crate) fn notify(self, sentence: &str) {
+        if self.preferences.with_untracked(|it| it.notify) {
+            notify::show(sentence);
+        }
+    }
+
     /// Tells people that something went wrong.
     pub(crate) fn complain(self, sentence: String) {
         self.notice.set(Some(sentence));
@@ -745,8 +752,8 @@ impl Session {
             .and_then(|id| untrack(|| self.share_info(id)))
             .map(|share| share.title)
             .unwrap_or_default();
-        if self.preferences.with_untracked(|it| it.notify) {
-            notify::of_event(event.kind, &name, &title);
+        if let Some(sentence) = notify::of_event(event.kind, &name, &title) {
+            self.notify(&sentence);
         }
         match event.kind {
             EventKind::PeerConnected => self.announce((text.joined_event)(&name)),

@@ -243,6 +243,8 @@ pub struct Catalogue {
     pub chat_unfold: &'static str,
     pub chat_fold: &'static str,
     pub pasted: fn(&str) -> String,
+    pub service_chat: &'static str,
+    pub service_chat_note: &'static str,
 
     // Finding things on the shelf, and choosing among files.
     pub shelf_tools: &'static str,

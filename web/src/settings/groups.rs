@@ -69,6 +69,11 @@ pub(super) fn services() -> AnyView {
                 |it| is_on(it, Service::Introduce),
                 |it, on| turn(it, Service::Introduce, on),
             ),
+            switch(
+                said("set-chat", text.service_chat, text.service_chat_note),
+                |it| is_on(it, Service::Chat),
+                |it, on| turn(it, Service::Chat, on),
+            ),
         ],
     )
 }

@@ -328,6 +328,8 @@ pub static ENGLISH: Catalogue = Catalogue {
     chat_unfold: "Show all",
     chat_fold: "Show less",
     pasted: |time| format!("Pasted {time}"),
+    service_chat: "Chat",
+    service_chat_note: "You write to everybody in the room, see what they write, and pass it on.",
 
     // Finding things on the shelf, and choosing among files.
     shelf_tools: "Find files",
