@@ -21,12 +21,23 @@ pub fn ours(name: &str) -> PathBuf {
 pub fn installed(name: &str) -> PathBuf {
     let path = env::var_os("PATH").unwrap_or_default();
     env::split_paths(&path)
-        .chain(tools_bin())
+        .chain(tools().map(|tools| tools.join("bin")))
         .map(|dir| dir.join(name))
         .find(|program| program.is_file())
         .unwrap_or_else(|| {
             panic!("{name} is neither on the PATH nor among Shoal's tools: run `cargo xtask test`, which installs it")
         })
+}
+
+/// A file of a package that `cargo xtask test` installs from npm for the tests.
+///
+/// # Panics
+/// If it is not there.
+pub fn npm(file: &str) -> PathBuf {
+    let path = tools().map(|tools| tools.join("npm-tests/node_modules").join(file));
+    path.filter(|path| path.is_file()).unwrap_or_else(|| {
+        panic!("{file} is not among Shoal's tools: run `cargo xtask test`, which installs it")
+    })
 }
 
 /// The target directory of this checkout.
@@ -41,11 +52,11 @@ pub fn target_dir() -> PathBuf {
 }
 
 /// Where `cargo xtask` installs tools: `SHOAL_TOOLS`, or `shoal` in the user's cache directory.
-fn tools_bin() -> Option<PathBuf> {
+fn tools() -> Option<PathBuf> {
     let tools = env::var_os("SHOAL_TOOLS").map(PathBuf::from);
     let cache = || {
         let xdg = env::var_os("XDG_CACHE_HOME").filter(|dir| !dir.is_empty()).map(PathBuf::from);
         xdg.or_else(|| Some(Path::new(&env::var_os("HOME")?).join(".cache")))
     };
-    Some(tools.or_else(|| Some(cache()?.join("shoal")))?.join("bin"))
+    tools.or_else(|| Some(cache()?.join("shoal")))
 }

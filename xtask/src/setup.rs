@@ -15,6 +15,7 @@ use crate::workspace::Workspace;
 /// 0.22 needs a newer compiler than ours and half an hour to build.
 pub(crate) const TRUNK: &str = "0.21.14";
 const BINARYEN: &str = "132.0.0";
+const AXE_CORE: &str = "4.14.1";
 const GECKODRIVER: &str = "0.37.1";
 const CARGO_DENY: &str = "0.20.2";
 const CARGO_FUZZ: &str = "0.13.2";
@@ -120,8 +121,8 @@ fn serve_needs(workspace: &Workspace) -> Result<Vec<Need<'_>>> {
             name: format!("binaryen {BINARYEN}"),
             why: "its wasm-opt makes the page a third smaller",
             minutes: 1,
-            present: npm_version(workspace).as_deref() == Some(BINARYEN),
-            install: Box::new(|| install_binaryen(workspace)),
+            present: npm_version(workspace.npm(), "binaryen").as_deref() == Some(BINARYEN),
+            install: Box::new(|| npm_install(workspace, workspace.npm(), "binaryen", BINARYEN)),
         });
     } else if !has_wasm_opt(workspace) {
         eprintln!("set-up: without npm there is no wasm-opt; the page works, a third larger");
@@ -170,6 +171,19 @@ fn test_needs(workspace: &Workspace) -> Vec<Need<'_>> {
             "drives Firefox",
             2,
         ),
+        Need {
+            name: format!("axe-core {AXE_CORE}"),
+            why: "looks for what keeps people from using the page",
+            minutes: 1,
+            present: npm_version(workspace.npm_for_tests(), "axe-core").as_deref()
+                == Some(AXE_CORE),
+            install: Box::new(|| {
+                if !on_path("npm") {
+                    apt::install(&["npm"])?;
+                }
+                npm_install(workspace, workspace.npm_for_tests(), "axe-core", AXE_CORE)
+            }),
+        },
         cargo_tool(
             workspace,
             CargoTool { package: "cargo-deny", program: "cargo-deny", flags: &["--locked"] },
@@ -252,22 +266,22 @@ fn install_cargo_tool(workspace: &Workspace, tool: CargoTool, version: &str) -> 
     })
 }
 
-fn npm_version(workspace: &Workspace) -> Option<String> {
-    let manifest = workspace.tools().join("npm/node_modules/binaryen/package.json");
+fn npm_version(prefix: PathBuf, package: &str) -> Option<String> {
+    let manifest = prefix.join("node_modules").join(package).join("package.json");
     let manifest = fs::read_to_string(manifest).ok()?;
     let (_, rest) = manifest.split_once("\"version\": \"")?;
     let (version, _) = rest.split_once('"')?;
     Some(version.to_owned())
 }
 
-fn install_binaryen(workspace: &Workspace) -> Result {
-    let prefix = make_dir(workspace.tools().join("npm"))?;
+/// Puts one package into a folder of its own: npm would take any other away.
+fn npm_install(workspace: &Workspace, prefix: PathBuf, package: &str, version: &str) -> Result {
     let npm = find_on_path("npm").ok_or("npm is gone")?;
     let mut npm = workspace.command(npm);
     npm.args(["install", "--no-save", "--no-package-lock", "--no-audit", "--no-fund"])
         .args(["--omit-lockfile-registry-resolved=true", "--loglevel=error", "--prefix"])
-        .arg(prefix)
-        .arg(format!("binaryen@{BINARYEN}"));
+        .arg(make_dir(prefix)?)
+        .arg(format!("{package}@{version}"));
     run(&mut npm).map_err(|error| format!("{error}\nIs the npm registry reachable?"))
 }
 

@@ -50,9 +50,19 @@ impl Workspace {
         self.tools.join("bin")
     }
 
+    /// Where npm puts what the page is built with.
+    pub(crate) fn npm(&self) -> PathBuf {
+        self.tools.join("npm")
+    }
+
+    /// Where npm puts what the page is tested with; tests/src/programs.rs looks there.
+    pub(crate) fn npm_for_tests(&self) -> PathBuf {
+        self.tools.join("npm-tests")
+    }
+
     /// Programs that npm put there.
     pub(crate) fn npm_bin(&self) -> PathBuf {
-        self.tools.join("npm/node_modules/.bin")
+        self.npm().join("node_modules/.bin")
     }
 
     /// The built page, which the server's build embeds.
