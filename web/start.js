@@ -1,8 +1,48 @@
-// Runs before the page's program: says what is missing where the program cannot run at all, shows "Joining"
-// instead of the first screen while an invite is being opened, and the light or dark look that people chose
-// (src/theme.rs). Once all is there, it starts the service worker (sw.js). Texts are in index.html.
+// Runs before the page's program: chooses the language and puts the first screen into it, says what is
+// missing where the program cannot run at all, shows "Joining" instead of the first screen while an invite is
+// being opened, and the light or dark look that people chose (src/theme.rs). Once all is there, it starts the
+// service worker (sw.js). English texts are in index.html, others in languages/.
 "use strict";
 {
+  // The language that was chosen here, else the first of the browser's that there is, else English. The
+  // tags are also in src/text/language.rs, the name of what is remembered in src/language.rs.
+  const languages = ["en", "es", "fr", "de", "zh-Hans", "ar"];
+  const primary = (tag) => tag.toLowerCase().split("-")[0];
+  let chosen = null;
+  try {
+    chosen = localStorage.getItem("shoal-language");
+  } catch {
+    // The browser keeps nothing for this page.
+  }
+  const find = (wanted) => languages.find((tag) => primary(tag) === primary(wanted));
+  const language = [chosen ?? "", ...(navigator.languages ?? [])].map(find).find(Boolean) ?? "en";
+  const speak = (tag) => {
+    document.documentElement.lang = tag;
+    document.documentElement.dir = tag === "ar" ? "rtl" : "ltr";
+  };
+  speak(language);
+  if (language !== "en") {
+    const waiting = document.documentElement.classList;
+    waiting.add("is-translating");
+    const load = async () => {
+      const answer = await fetch(`/languages/${language}.txt`, { signal: AbortSignal.timeout(10000) });
+      if (!answer.ok) throw new Error(`${answer.status}`);
+      return answer.text();
+    };
+    // For the program, which takes an empty text for none: then it speaks English.
+    window.shoalLanguage = load().catch(() => "");
+    addEventListener("DOMContentLoaded", async () => {
+      const file = await window.shoalLanguage;
+      if (file === "") speak("en");
+      const lines = file.split("\n").map((line) => line.split(" = "));
+      const texts = new Map(lines.map(([name, ...text]) => [name, text.join(" = ")]));
+      for (const element of document.querySelectorAll("[data-text]")) {
+        element.textContent = texts.get(element.dataset.text) ?? element.textContent;
+      }
+      waiting.remove("is-translating");
+    });
+  }
+
   const show = (id) => document.getElementById(id)?.removeAttribute("hidden");
 
   // A module with one instruction of 128 bits, as the program uses them.

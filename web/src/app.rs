@@ -7,6 +7,7 @@ use leptos::task::spawn_local;
 use wasm_bindgen::JsCast;
 use wasm_peer::api::ServerState;
 use web::invite;
+use web::text::causes::translated;
 use web::text::text;
 use web_sys::{DataTransfer, HtmlElement, HtmlInputElement, HtmlTextAreaElement};
 
@@ -14,6 +15,7 @@ use crate::awake::keep_awake_while_moving;
 use crate::drop::Dropped;
 use crate::given::share_what_is_given;
 use crate::home::Home;
+use crate::language::{LanguageChoice, Spoken};
 use crate::room::Room;
 use crate::session::{Adding, Screen, Session, server_state};
 use crate::settings::Settings;
@@ -37,15 +39,28 @@ pub(crate) fn mount() {
 fn App() -> impl IntoView {
     let session = Session::new();
     provide_context(session);
+    let spoken = Spoken::new();
+    provide_context(spoken);
     let dragging = RwSignal::new(false);
     watch_window(session, dragging);
-    tab::show_progress(session);
+    tab::show_progress(session, spoken);
     keep_awake_while_moving(session);
     theme::watch_other_tabs();
     if !browser::fragment().is_empty() {
         session.join(invite::link(&browser::origin(), &browser::fragment()));
     }
     share_what_is_given(session);
+    // Drawn anew in each language.
+    view! {
+        <For each=move || [spoken.tag()] key=|tag| *tag let:_>
+            <Frame dragging />
+        </For>
+    }
+}
+
+#[component]
+fn Frame(dragging: RwSignal<bool>) -> impl IntoView {
+    let session = Session::of_page();
     view! {
         <div class="frame" class:is-dragging=dragging>
             <TopBar />
@@ -57,6 +72,7 @@ fn App() -> impl IntoView {
             }}
             <footer class="foot">
                 <p>{text().server_sees}</p>
+                <LanguageChoice />
             </footer>
             <p class="unseen" role="status">{move || session.announcement.get()}</p>
             <p class="drop-now" aria-hidden="true">{text().drop_now}</p>
@@ -131,7 +147,8 @@ fn Notices() -> impl IntoView {
     on_cleanup(move || listeners.into_iter().for_each(WindowListenerHandle::remove));
 
     let cause = move || {
-        session.state.with(|state| state.as_ref()?.server_message.clone()).unwrap_or_default()
+        let cause = session.state.with(|state| state.as_ref()?.server_message.clone());
+        cause.map(|cause| translated(&cause)).unwrap_or_default()
     };
     let trouble = move || match server.get() {
         Some(ServerState::Refused) => Some(((text().server_refused)(&cause()), Help::Reload)),

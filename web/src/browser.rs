@@ -4,6 +4,7 @@ use js_sys::{Function, Reflect};
 use leptos::prelude::{document, window};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
+use web::text::causes::translated;
 use web::text::text;
 use web_sys::{
     DataTransferItem, Element, FileSystemDirectoryHandle, FileSystemFileHandle,
@@ -248,14 +249,14 @@ pub(crate) fn set_title(title: &str) {
     document().set_title(title);
 }
 
-/// What an exception says, fit to be shown.
+/// What an exception says, fit to be shown, in the language of the page if it is one of ours.
 pub(crate) fn sentence(error: &JsValue) -> String {
-    error
+    let sentence = error
         .dyn_ref::<js_sys::Error>()
         .map(|error| String::from(error.message()))
         .or_else(|| error.as_string())
-        .filter(|message| !message.is_empty())
-        .unwrap_or_else(|| text().unknown_error.to_owned())
+        .filter(|message| !message.is_empty());
+    sentence.map_or_else(|| text().unknown_error.to_owned(), |sentence| translated(&sentence))
 }
 
 /// A date and time as people here write them, from milliseconds since 1970.

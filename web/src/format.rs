@@ -1,11 +1,17 @@
 //! Numbers as people read them: sizes, rates, durations, percentages. The words and signs come from the
 //! language ([`Units`]); which unit and how many digits is decided here.
 
-/// How a language writes quantities.
+/// How a language writes numbers and quantities.
 #[derive(Clone, Copy, Debug)]
 pub struct Units {
+    /// The first of its ten digits.
+    pub zero: char,
     /// Between whole and fraction.
     pub decimal: &'static str,
+    /// Between groups of three digits.
+    pub group: &'static str,
+    /// Numbers with fewer digits are not grouped.
+    pub grouped_from: usize,
     /// Byte, and its multiples by 1000.
     pub bytes: [&'static str; 6],
     /// After a size to make it a rate.
@@ -20,6 +26,49 @@ pub struct Units {
 const NO_BREAK_SPACE: char = '\u{a0}';
 
 impl Units {
+    /// A whole number, in groups of three digits if it is long: `20 000`.
+    pub fn whole(&self, number: u64) -> String {
+        let ascii = number.to_string();
+        if ascii.len() < self.grouped_from {
+            return self.digits(&ascii);
+        }
+        let mut grouped = String::new();
+        for (i, digit) in ascii.chars().enumerate() {
+            if i > 0 && (ascii.len() - i).is_multiple_of(3) {
+                grouped.push_str(self.group);
+            }
+            grouped.push(self.digit(digit));
+        }
+        grouped
+    }
+
+    /// A number that is rarely whole, rounded down to a tenth below ten and to a whole above: `2.4`.
+    pub fn number(&self, number: f64) -> String {
+        let tenths = (number.max(0.0) * 10.0).floor();
+        if tenths >= 100.0 || tenths % 10.0 == 0.0 {
+            return self.whole((tenths / 10.0) as u64);
+        }
+        self.digits(&format!("{:.1}", tenths / 10.0))
+    }
+
+    /// The digits of a number as Rust writes it, in those of the language.
+    pub fn digits(&self, ascii: &str) -> String {
+        let mut text = String::new();
+        for c in ascii.chars() {
+            match c {
+                '.' => text.push_str(self.decimal),
+                c => text.push(self.digit(c)),
+            }
+        }
+        text
+    }
+
+    fn digit(&self, ascii: char) -> char {
+        let digit =
+            ascii.to_digit(10).and_then(|digit| char::from_u32(u32::from(self.zero) + digit));
+        digit.unwrap_or(ascii)
+    }
+
     /// A size in bytes in the largest fitting unit of 1000, as file managers and shops count: `3.2 MB`.
     pub fn size(&self, bytes: u64) -> String {
         let mut unit = 0;
@@ -31,11 +80,11 @@ impl Units {
         }
         let tenths = (u128::from(bytes) * 10 + u128::from(scale) / 2) / u128::from(scale);
         let number = if tenths < 100 && tenths % 10 != 0 {
-            format!("{}{}{}", tenths / 10, self.decimal, tenths % 10)
+            format!("{}.{}", tenths / 10, tenths % 10)
         } else {
             ((u128::from(bytes) + u128::from(scale) / 2) / u128::from(scale)).to_string()
         };
-        format!("{number}{NO_BREAK_SPACE}{}", self.bytes[unit])
+        format!("{}{NO_BREAK_SPACE}{}", self.digits(&number), self.bytes[unit])
     }
 
     /// A rate in bytes per second: `3.2 MB/s`.
@@ -48,7 +97,7 @@ impl Units {
     pub fn duration(&self, seconds: f64) -> String {
         let [second, minute, hour, day] = self.time;
         let whole = seconds.max(0.0).ceil().min(1e9) as u64;
-        let one = |n: u64, unit| format!("{n}{NO_BREAK_SPACE}{unit}");
+        let one = |n: u64, unit| format!("{}{NO_BREAK_SPACE}{unit}", self.digits(&n.to_string()));
         let two = |n, unit, m, smaller| match m {
             0 => one(n, unit),
             m => format!("{} {}", one(n, unit), one(m, smaller)),
@@ -70,7 +119,7 @@ impl Units {
 
     /// A part of a hundred: `42 %`.
     pub fn percentage(&self, percent: u8) -> String {
-        format!("{percent}{}", self.percent)
+        format!("{}{}", self.digits(&percent.to_string()), self.percent)
     }
 }
 

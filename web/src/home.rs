@@ -74,6 +74,7 @@ fn JoinForm() -> impl IntoView {
                     id="join-text"
                     class="field"
                     type="text"
+                    dir="ltr"
                     autocomplete="off"
                     autocapitalize="off"
                     // Only then: with a list it is another kind of field to assistive technology.

@@ -6,6 +6,7 @@ use leptos::prelude::*;
 use leptos::task::spawn_local;
 use wasm_peer::api::CodeState;
 use web::qr::qr;
+use web::text::causes::translated;
 use web::text::text;
 
 use crate::browser;
@@ -50,6 +51,7 @@ pub(crate) fn InviteCard(ours: bool) -> impl IntoView {
                     class="field"
                     type="text"
                     readonly=true
+                    dir="ltr"
                     aria-describedby="invite-note"
                     prop:value=link.get_value()
                     node_ref=field
@@ -100,7 +102,8 @@ fn SpokenCode() -> impl IntoView {
                 (CodeState::Offered, _) => text.code_note.to_owned(),
                 (CodeState::Tried, _) => text.code_tried.to_owned(),
                 (_, message) => {
-                    let ended = text.sentence(message.as_deref().unwrap_or(text.unknown_error));
+                    let cause = message.as_deref().map(translated);
+                    let ended = text.sentence(cause.as_deref().unwrap_or(text.unknown_error));
                     if info.burnt > 1 { (text.codes_burnt)(&ended, info.burnt) } else { ended }
                 }
             },
@@ -119,7 +122,7 @@ fn SpokenCode() -> impl IntoView {
     view! {
         <div class="spoken" role="group" aria-label=text().code_title>
             <Show when=is_of_use>
-                <p class="code">{code}</p>
+                <p class="code" dir="ltr" lang="en">{code}</p>
                 // It changes every second, which is not to be read out.
                 <p class="hint timer" aria-live="off">{left}</p>
             </Show>

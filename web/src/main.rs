@@ -35,6 +35,8 @@ mod invite_card;
 #[cfg(target_arch = "wasm32")]
 mod kept;
 #[cfg(target_arch = "wasm32")]
+mod language;
+#[cfg(target_arch = "wasm32")]
 mod limits;
 #[cfg(target_arch = "wasm32")]
 mod notify;
@@ -73,7 +75,10 @@ mod theme;
 
 #[cfg(target_arch = "wasm32")]
 fn main() {
-    app::mount();
+    leptos::task::spawn_local(async {
+        language::take_over().await;
+        app::mount();
+    });
 }
 
 #[cfg(not(target_arch = "wasm32"))]

@@ -173,7 +173,7 @@ fn Trust(stance: Stance) -> impl IntoView {
         <details class="person-more">
             <summary>{(text().trust_title)(&shown)}</summary>
             <p class="hint">{(text().words_note)(&shown)}</p>
-            <p class="words">{words}</p>
+            <p class="words" dir="ltr" lang="en">{words}</p>
             <div class="person-choices">
                 {choice(Standing::Trusted, text().trust)} {choice(Standing::Avoided, text().avoid)}
                 {move || {

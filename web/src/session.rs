@@ -16,6 +16,7 @@ use wasm_peer::peer::Peer;
 use web::invite;
 use web::rooms::{RecentRoom, Rooms, Unfinished};
 use web::roster::Roster;
+use web::text::causes::translated;
 use web::text::text;
 use web::usage::{Meter, Usage};
 use web_sys::FileSystemDirectoryHandle;
@@ -180,7 +181,10 @@ impl Session {
 
     /// The share with this id, while it is on the shelf.
     pub(crate) fn share_info(self, id: &str) -> Option<ShareInfo> {
-        self.state.with(|state| state.as_ref()?.shares.iter().find(|share| share.id == id).cloned())
+        self.state.with(|state| {
+            let share = state.as_ref()?.shares.iter().find(|share| share.id == id)?;
+            Some(ShareInfo { title: text().title(&share.title, share.file_count), ..share.clone() })
+        })
     }
 
     /// What to call a peer, so that it can be told from others of the same name.
@@ -758,10 +762,8 @@ impl Session {
         match event.kind {
             EventKind::PeerConnected => self.announce((text.joined_event)(&name)),
             EventKind::PeerGone => {
-                self.announce((text.left_event)(
-                    &name,
-                    event.message.as_deref().unwrap_or_default(),
-                ));
+                let cause = event.message.as_deref().map(translated).unwrap_or_default();
+                self.announce((text.left_event)(&name, &cause));
             }
             EventKind::Received => {
                 self.received.update_value(|received| {

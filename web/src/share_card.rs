@@ -6,6 +6,7 @@ use leptos::task::spawn_local;
 use wasm_peer::api::{Access, Risk, ShareInfo, ShareState, Storage, Waiting};
 use web::format;
 use web::paths;
+use web::text::causes::translated;
 use web::text::text;
 
 use crate::file_tree::FileTree;
@@ -102,7 +103,7 @@ fn Body(share: Share, is_open: RwSignal<bool>) -> impl IntoView {
         share.with(|share| {
             session
                 .trouble(&share.id)
-                .or_else(|| share.error.as_deref().map(|error| text().sentence(error)))
+                .or_else(|| share.error.as_deref().map(|error| text().sentence(&translated(error))))
         })
     });
     let no_room = Memo::new(move |_| no_room(session, share));

@@ -9,13 +9,14 @@ use web::text::text;
 use web_sys::Element;
 
 use crate::browser;
+use crate::language::Spoken;
 use crate::session::Session;
 
 /// The icons that show progress, in `progress/`: from 1 to 8 eighths.
 const STEPS: u8 = 8;
 
 /// Does so from now on.
-pub(crate) fn show_progress(session: Session) {
+pub(crate) fn show_progress(session: Session, spoken: Spoken) {
     let percent = Memo::new(move |_| {
         session.state.with(|state| {
             let receiving = state
@@ -29,8 +30,9 @@ pub(crate) fn show_progress(session: Session) {
         })
     });
     Effect::new(move |_| {
+        spoken.tag();
         let unread = Some(session.talk.unread.get()).filter(|&unread| unread > 0);
-        let unread = unread.map(|unread| format!("({unread})"));
+        let unread = unread.map(|unread| format!("({})", text().units.whole(unread as u64)));
         let percent = percent.get().map(|percent| text().units.percentage(percent) + " ·");
         let parts = unread.into_iter().chain(percent).chain([text().product.to_owned()]);
         browser::set_title(&parts.collect::<Vec<_>>().join(" "));

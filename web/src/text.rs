@@ -1,23 +1,70 @@
-//! Everything the page says, in one place. A language is a [`Catalogue`]: a missing text does not compile,
-//! and plurals and word order are each language's own, because what depends on a number is a function.
+//! Everything the page says, in one place: a [`Catalogue`] for each language. What depends on a number or
+//! a name is a function, so plurals and word order are each language's own.
+//!
+//! English is part of the program. The others are files of the page (`web/languages`), fetched when they
+//! are chosen ([`loaded`]): a text that one lacks is English there, and fails a test. `start.js` chooses
+//! the language and fetches its file before the program is there.
 //!
 //! `index.html` repeats a few of these texts, so that they are there before the program is; a test holds the
-//! two together. Sentences about causes (`error`, `message`) come from the core.
+//! two together. Sentences about causes (`error`, `message`) come from the core in English; see [`causes`].
 
+pub mod causes;
 mod english;
+pub mod language;
+pub mod loaded;
+mod message;
+
+use std::cell::Cell;
 
 pub use english::ENGLISH;
+use language::Language;
+use loaded::{Loaded, Table};
 
 use crate::format::Units;
 
-/// The catalogue of the language that the page speaks.
-pub fn text() -> &'static Catalogue {
-    &ENGLISH
+thread_local! {
+    /// What is spoken. The page has one thread; tests of several languages have one each.
+    static SPOKEN: Cell<&'static Catalogue> = const { Cell::new(&ENGLISH) };
 }
 
+/// The catalogue of the language that the page speaks.
+pub fn text() -> &'static Catalogue {
+    SPOKEN.get()
+}
+
+/// Gives the catalogue as a struct, the names of its texts, and how it is made from a file.
+macro_rules! catalogue {
+    ($(#[$meta:meta])* pub struct Catalogue { $(pub $field:ident: $type:ty,)* }) => {
+        $(#[$meta])*
+        pub struct Catalogue { $(pub $field: $type,)* }
+
+        /// What a text is called in the files of languages, in the order of the catalogue.
+        pub(crate) const NAMES: &[&str] = &[$(stringify!($field)),*];
+
+        #[allow(non_camel_case_types, reason = "they are called like the fields")]
+        enum Field { $($field),* }
+
+        impl Catalogue {
+            fn of(table: &'static Table) -> Self {
+                Self { $($field: <$type as Loaded>::load::<{ Field::$field as usize }>(table)
+                    .unwrap_or(ENGLISH.$field),)* }
+            }
+
+            /// What each text says of samples, by its name, and its type.
+            #[cfg(test)]
+            pub(crate) fn samples(&self) -> Vec<(&'static str, &'static str, String)> {
+                let all = [$((stringify!($field), stringify!($type), self.$field.sample())),*];
+                all.into_iter().filter_map(|(name, kind, it)| Some((name, kind, it?))).collect()
+            }
+        }
+    };
+}
+
+catalogue! {
 /// One language.
 #[expect(missing_docs, reason = "a field's name and its English text say what it is")]
 pub struct Catalogue {
+    pub language: &'static Language,
     pub units: Units,
 
     // Home.
@@ -423,14 +470,31 @@ pub struct Catalogue {
     pub rate_out: fn(&str) -> String,
     pub rate_graph: fn(&str, &str) -> String,
     pub round_trip_graph: fn(&str, &str) -> String,
+
+    // Languages, and what index.html says where the program cannot.
+    pub language_label: &'static str,
+    pub language_missing: fn(&str) -> String,
+    pub lacking: &'static str,
+    pub broken: &'static str,
+}
 }
 
 impl Catalogue {
-    /// A cause from the core, which is made to follow a colon, as a sentence of its own.
+    /// The title of a share of so many files, which is English if it only says how many they are.
+    pub fn title(&self, title: &str, files: u32) -> String {
+        let counts = title.strip_suffix(" files").is_some_and(|n| n.parse() == Ok(files));
+        if counts && self.language.tag != ENGLISH.language.tag {
+            return (self.files)(files);
+        }
+        title.to_owned()
+    }
+
+    /// A cause, which is made to follow a colon, as a sentence of its own.
     pub fn sentence(&self, cause: &str) -> String {
         let mut rest = cause.trim().chars();
         let Some(first) = rest.next() else { return String::new() };
-        let stop = if cause.trim_end().ends_with(['.', '!', '?', '…']) { "" } else { "." };
+        let ends = cause.trim_end().ends_with(['.', '!', '?', '…', '。', '！', '？', '؟']);
+        let stop = if ends { "" } else { self.language.full_stop };
         format!("{}{}{stop}", first.to_uppercase(), rest.as_str())
     }
 }

@@ -1,17 +1,12 @@
 //! English.
 
 use super::Catalogue;
-use crate::format::Units;
+use super::language::LANGUAGES;
 
 /// English.
 pub static ENGLISH: Catalogue = Catalogue {
-    units: Units {
-        decimal: ".",
-        bytes: ["B", "kB", "MB", "GB", "TB", "PB"],
-        per_second: "/s",
-        time: ["s", "min", "h", "d"],
-        percent: "%",
-    },
+    language: &LANGUAGES[0],
+    units: LANGUAGES[0].units,
 
     product: "Shoal",
     headline: "Files, straight to the people you mean.",
@@ -537,29 +532,25 @@ pub static ENGLISH: Catalogue = Catalogue {
     round_trip_graph: |name, most| {
         format!("Round trips of the last minute: {name}, at most {most}")
     },
+
+    // Languages, and what index.html says where the program cannot.
+    language_label: "Language",
+    language_missing: |name| {
+        format!("{name} could not be loaded. Check the network, then choose it again.")
+    },
+    lacking: "This browser lacks what Shoal needs to reach other browsers. Open this page in a current \
+              Firefox, Chrome, Edge or Safari. Missing:",
+    broken: "The page did not load completely or has stopped. Check the network, then reload the page.",
 };
 
 fn files(n: usize) -> String {
     plural(n, "1 file", "files")
 }
 
-/// English has two forms; languages with more choose for themselves.
 fn plural(n: usize, one: &str, many: &str) -> String {
     if n == 1 { one.to_owned() } else { format!("{} {many}", grouped(n)) }
 }
 
-/// `20 000` with a thin, unbreaking space from five digits on.
 fn grouped(n: usize) -> String {
-    let digits = n.to_string();
-    if digits.len() < 5 {
-        return digits;
-    }
-    let mut text = String::new();
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            text.push('\u{202f}');
-        }
-        text.push(digit);
-    }
-    text
+    ENGLISH.units.whole(n as u64)
 }

@@ -1,0 +1,147 @@
+//! The language of the page: taken over from `start.js` at the beginning, changed by people at any time.
+//! Whatever is on the screen is then drawn anew ([`Spoken`]); the room and all it does go on.
+
+use js_sys::{Promise, Reflect};
+use leptos::prelude::*;
+use leptos::task::spawn_local;
+use wasm_bindgen::prelude::*;
+use wasm_bindgen_futures::JsFuture;
+use web::text::language::{LANGUAGES, Language, of};
+use web::text::{loaded, text};
+use web_sys::{HtmlDialogElement, HtmlElement, HtmlSelectElement, Response};
+
+use crate::session::Session;
+
+/// Under which the choice is remembered; `start.js` reads it.
+const REMEMBERED: &str = "shoal-language";
+
+/// What is spoken, by its tag.
+#[derive(Clone, Copy)]
+pub(crate) struct Spoken(RwSignal<&'static str>);
+
+impl Spoken {
+    pub(crate) fn new() -> Self {
+        Self(RwSignal::new(text().language.tag))
+    }
+
+    /// The tag; whoever reads it is run again when another language is spoken.
+    pub(crate) fn tag(self) -> &'static str {
+        self.0.get()
+    }
+}
+
+/// Speaks the language that `start.js` has chosen, once its file is here.
+pub(crate) async fn take_over() {
+    let chosen = document().document_element().and_then(|root| root.get_attribute("lang"));
+    let Some(language) = chosen.as_deref().and_then(of) else { return };
+    let promise = Reflect::get(&window(), &"shoalLanguage".into()).unwrap_or_default();
+    if let Ok(promise) = promise.dyn_into::<Promise>() {
+        let file = JsFuture::from(promise).await.ok().and_then(|file| file.as_string());
+        if let Some(file) = file.filter(|file| !file.is_empty()) {
+            loaded::keep(language, &file);
+            loaded::speak(language);
+        }
+    }
+}
+
+/// Changes the language, and remembers it.
+fn choose(session: Session, spoken: Spoken, language: &'static Language) {
+    spawn_local(async move {
+        if !loaded::is_here(language) {
+            match fetch(language).await {
+                Ok(file) => loaded::keep(language, &file),
+                Err(_) => return session.complain((text().language_missing)(language.name)),
+            }
+        }
+        if let Ok(Some(storage)) = window().local_storage() {
+            // Without it the choice is for this visit.
+            let _ = storage.set_item(REMEMBERED, language.tag);
+        }
+        loaded::speak(language);
+        if let Some(root) = document().document_element() {
+            let _ = root.set_attribute("lang", language.tag);
+            let _ = root.set_attribute("dir", if language.is_rtl { "rtl" } else { "ltr" });
+        }
+        let before = Before::take();
+        spoken.0.set(language.tag);
+        request_animation_frame(move || before.restore());
+    });
+}
+
+async fn fetch(language: &Language) -> Result<String, JsValue> {
+    let address = format!("/languages/{}.txt", language.tag);
+    let answer: Response = JsFuture::from(window().fetch_with_str(&address)).await?.dyn_into()?;
+    if !answer.ok() {
+        return Err(answer.status().into());
+    }
+    let file = JsFuture::from(answer.text()?).await?;
+    file.as_string().ok_or(file)
+}
+
+/// What people were at, by the ids of elements, which are the same in all languages.
+struct Before {
+    focus: Option<String>,
+    dialogs: Vec<String>,
+}
+
+impl Before {
+    fn take() -> Self {
+        let focus = document().active_element().map(|element| element.id());
+        let open = document().query_selector_all("dialog[open]");
+        let ids = open.map(|open| {
+            let open = (0..open.length()).filter_map(|i| open.get(i)?.dyn_into().ok());
+            open.map(|dialog: HtmlElement| dialog.id()).collect()
+        });
+        Self { focus: focus.filter(|id| !id.is_empty()), dialogs: ids.unwrap_or_default() }
+    }
+
+    fn restore(&self) {
+        let find = |id: &str| document().get_element_by_id(id);
+        for dialog in self.dialogs.iter().filter_map(|id| find(id)) {
+            if let Ok(dialog) = dialog.dyn_into::<HtmlDialogElement>() {
+                let _ = dialog.show_modal();
+            }
+        }
+        let element = self.focus.as_deref().and_then(find);
+        if let Some(element) = element.and_then(|element| element.dyn_into::<HtmlElement>().ok()) {
+            let _ = element.focus();
+        }
+    }
+}
+
+/// The choice of a language; each is written in itself.
+#[component]
+pub(crate) fn LanguageChoice() -> impl IntoView {
+    let session = Session::of_page();
+    let spoken: Spoken = expect_context();
+    let choose = move |select: HtmlSelectElement| {
+        if let Some(language) = of(&select.value()) {
+            choose(session, spoken, language);
+        }
+        // Until it is spoken; it may not come.
+        select.set_value(text().language.tag);
+    };
+    let options = LANGUAGES.iter().map(|language| {
+        view! {
+            <option
+                value=language.tag
+                lang=language.tag
+                selected=language.tag == text().language.tag
+            >
+                {language.name}
+            </option>
+        }
+    });
+    view! {
+        <div class="language">
+            <label for="language">{text().language_label}</label>
+            <select
+                id="language"
+                class="field"
+                on:change:target=move |event| choose(event.target())
+            >
+                {options.collect_view()}
+            </select>
+        </div>
+    }
+}
