@@ -11,6 +11,7 @@
 //! - Linux only, for `/proc`: the tests look at open memory, bytes read and process trees.
 //! - Browsers are heavy: each test takes its [`turn`], so that one at a time runs.
 
+pub mod access;
 pub mod browser;
 pub mod files;
 pub mod hostile;

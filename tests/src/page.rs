@@ -395,7 +395,7 @@ impl<'a> Page<'a> {
     }
 
     /// A command of the DevTools protocol.
-    async fn devtools(&self, command: &'static str, parameters: Value) -> Value {
+    pub(crate) async fn devtools(&self, command: &'static str, parameters: Value) -> Value {
         let client = self.client().await;
         let answer = client.issue_cmd(DevTools { command, parameters }).await;
         answer.unwrap_or_else(|error| panic!("{command} failed: {error}"))
