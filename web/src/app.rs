@@ -30,13 +30,15 @@ pub(crate) fn mount() {
         console_error_panic_hook::hook(info);
         reveal("broken");
     }));
-    let frame = document().get_element_by_id("app").expect("index.html has the element `app`");
-    frame.set_text_content(None);
-    mount_to(frame.unchecked_into::<HtmlElement>(), App).forget();
+    let place = document().get_element_by_id("app").expect("index.html has the element `app`");
+    let place = place.unchecked_into::<HtmlElement>();
+    place.set_text_content(None);
+    mount_to(place.clone(), move || run(place)).forget();
 }
 
-#[component]
-fn App() -> impl IntoView {
+/// Sets up what lasts as long as the page, and draws the rest, anew in each language. That is mounted by
+/// itself: as a part of a view, all of it would be compiled once more for that.
+fn run(place: HtmlElement) {
     let session = Session::new();
     provide_context(session);
     let spoken = Spoken::new();
@@ -50,12 +52,11 @@ fn App() -> impl IntoView {
         session.join(invite::link(&browser::origin(), &browser::fragment()));
     }
     share_what_is_given(session);
-    // Drawn anew in each language.
-    view! {
-        <For each=move || [spoken.tag()] key=|tag| *tag let:_>
-            <Frame dragging />
-        </For>
-    }
+    Effect::new(move |before: Option<_>| {
+        spoken.tag();
+        drop(before);
+        untrack(|| mount_to(place.clone(), move || view! { <Frame dragging /> }))
+    });
 }
 
 #[component]

@@ -75,7 +75,7 @@ mod theme;
 
 #[cfg(target_arch = "wasm32")]
 fn main() {
-    leptos::task::spawn_local(async {
+    wasm_bindgen_futures::spawn_local(async {
         language::take_over().await;
         app::mount();
     });
