@@ -5,7 +5,7 @@
 "use strict";
 {
   // The language that was chosen here, else the first of the browser's that there is, else English. The
-  // tags are also in src/text/language.rs, the name of what is remembered in src/language.rs.
+  // tags are also in src/text/language.rs and sw.js, the name of what is kept in src/kept.rs.
   const languages = ["en", "es", "fr", "de", "zh-Hans", "ar"];
   const primary = (tag) => tag.toLowerCase().split("-")[0];
   let chosen = null;

@@ -10,6 +10,8 @@ use web_sys::Storage;
 /// The light or the dark look, if people chose one: plain text, which `start.js` reads before anything is
 /// drawn.
 pub(crate) const THEME: &str = "shoal-theme";
+/// The language that people chose, by its tag: plain text, for `start.js` too.
+pub(crate) const LANGUAGE: &str = "shoal-language";
 /// What people set (`preferences.rs`).
 pub(crate) const PREFERENCES: &str = "shoal-preferences";
 /// The rooms that this browser was in (`rooms.rs`).

@@ -10,10 +10,8 @@ use web::text::language::{LANGUAGES, Language, of};
 use web::text::{loaded, text};
 use web_sys::{HtmlDialogElement, HtmlElement, HtmlSelectElement, Response};
 
+use crate::kept;
 use crate::session::Session;
-
-/// Under which the choice is remembered; `start.js` reads it.
-const REMEMBERED: &str = "shoal-language";
 
 /// What is spoken, by its tag.
 #[derive(Clone, Copy)]
@@ -53,10 +51,7 @@ fn choose(session: Session, spoken: Spoken, language: &'static Language) {
                 Err(_) => return session.complain((text().language_missing)(language.name)),
             }
         }
-        if let Ok(Some(storage)) = window().local_storage() {
-            // Without it the choice is for this visit.
-            let _ = storage.set_item(REMEMBERED, language.tag);
-        }
+        kept::keep_text(kept::LANGUAGE, Some(language.tag));
         loaded::speak(language);
         if let Some(root) = document().document_element() {
             let _ = root.set_attribute("lang", language.tag);
@@ -115,6 +110,8 @@ pub(crate) fn LanguageChoice() -> impl IntoView {
     let session = Session::of_page();
     let spoken: Spoken = expect_context();
     let choose = move |select: HtmlSelectElement| {
+        // The keyboard is to be here again when the page is drawn anew.
+        let _ = select.focus();
         if let Some(language) = of(&select.value()) {
             choose(session, spoken, language);
         }

@@ -42,8 +42,8 @@ async fn the_page_speaks_what_the_browser_asks_for() {
     page.ask_for_languages("de").await;
     page.reload().await;
     page.says("Bist du eingeladen?").await;
-    page.execute("location.hash = '#nonsense'").await;
-    page.says("Das ist kein Einladungslink; kopiere den ganzen Link").await;
+    page.execute("location.hash = '#ASoqKioq'").await;
+    page.says("Die Einladung ist unvollständig oder beschädigt; kopiere den ganzen Link").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -143,6 +143,7 @@ pub(crate) const CAUSES: &[(&str, &str)] = &[
     ("no_such_share", "there is no such share in this room any more"),
     ("not_creator", "only whoever made the invite to this room can do this"),
     ("incomplete", "the share is not complete yet"),
+    ("file_incomplete", "the file is not complete yet"),
     ("other_tab", "another tab has the file open; close that tab and try again"),
     ("added_too_often", "files were added too often; receive the share again"),
     ("part_gone", "a part of the share is gone"),
@@ -154,6 +155,11 @@ pub(crate) const CAUSES: &[(&str, &str)] = &[
     ("not_written", "could not write {0}: {1}"),
     ("short_write", "{0} of {1} bytes were written; try again"),
     ("wrong_write", "what was written is not what was received; the disk may be damaged"),
+    // Chat.
+    ("nothing_to_say", "there is nothing to say; write something first"),
+    ("too_long_to_say", "that is too long for chat; share it as a file"),
+    ("chat_is_off", "chat is switched off; switch it on in the settings"),
+    ("said_too_much", "that is too much at once; wait a moment and say it again"),
     // Defects.
     ("not_started", "Shoal could not start; reload the page to try again ({0})"),
     ("has_stopped", "Shoal has stopped; reload the page to try again ({0})"),

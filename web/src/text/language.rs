@@ -46,7 +46,7 @@ impl Plural {
 
 const LATIN_BYTES: [&str; 6] = ["B", "kB", "MB", "GB", "TB", "PB"];
 
-/// All of them; English, in which everything is there without a file, is first. `start.js` has the tags too.
+/// All of them; English, in which everything is there without a file, is first. `start.js` and `sw.js` have the tags too.
 pub static LANGUAGES: [Language; 6] = [
     Language {
         tag: "en",
@@ -240,12 +240,18 @@ mod tests {
         assert_eq!(units("es").whole(1_234), "1234");
     }
 
-    /// Whoever changes one of the two must change the other.
+    /// Whoever changes one must change the others.
     #[test]
-    fn the_script_that_chooses_the_language_knows_the_same_ones() {
+    fn the_scripts_that_choose_and_keep_languages_know_the_same_ones() {
         let script = include_str!("../../start.js");
         let (_, list) = script.split_once("const languages = [").unwrap();
         let tags: Vec<_> = list.split_once(']').unwrap().0.split('"').skip(1).step_by(2).collect();
         assert_eq!(tags, LANGUAGES.each_ref().map(|language| language.tag));
+
+        let script = include_str!("../../sw.js");
+        let (before, _) = script.split_once("].map((tag) => `/languages/").unwrap();
+        let (_, list) = before.rsplit_once('[').unwrap();
+        let tags: Vec<_> = list.split('"').skip(1).step_by(2).collect();
+        assert_eq!(tags, LANGUAGES.each_ref().map(|language| language.tag)[1..]);
     }
 }

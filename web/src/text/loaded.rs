@@ -156,6 +156,7 @@ messages! {
     fn(a: usize, b: usize)
     fn(a: Option<&str>, b: Option<&str>)
     fn(a: &str, b: &str, c: &str)
+    fn(a: u32, b: u32, c: &str)
 }
 
 fn say(field: usize, arguments: &[Argument<'_>]) -> String {
