@@ -1,9 +1,8 @@
-//! Languages from files: lines `name = text`, where a name is a field of the [`Catalogue`] or a cause
-//! ([`causes`]) and a text is a `message`. Lines that begin with `#` are for translators.
+//! Languages from files: lines `name = text`, where a name is a field of the [`Catalogue`], or the English form
+//! of a cause ([`super::causes`]), and a text is a `message`. Lines that begin with `#` are for translators.
 
 use std::cell::RefCell;
 
-use super::causes;
 use super::language::Language;
 use super::message::{Argument, fill};
 use super::{Catalogue, ENGLISH, NAMES, SPOKEN};
@@ -14,8 +13,8 @@ pub(crate) struct Table {
     pub(crate) language: &'static Language,
     /// In the order of [`NAMES`].
     texts: Vec<Option<&'static str>>,
-    /// In the order of [`causes::CAUSES`].
-    pub(crate) causes: Vec<Option<&'static str>>,
+    /// By their English forms, which are told from names by their spaces.
+    pub(crate) causes: Vec<(&'static str, &'static str)>,
 }
 
 thread_local! {
@@ -54,26 +53,15 @@ fn find(tag: &str) -> Option<(&'static Table, &'static Catalogue)> {
 
 impl Table {
     fn read(language: &'static Language, file: &str) -> Self {
-        let mut table = Self {
-            language,
-            texts: vec![None; NAMES.len()],
-            causes: vec![None; causes::CAUSES.len()],
-        };
+        let file: &str = Box::leak(file.to_owned().into_boxed_str());
+        let mut table = Self { language, texts: vec![None; NAMES.len()], causes: Vec::new() };
         for (name, text) in lines(file) {
-            let place = match name.strip_prefix("cause.") {
-                Some(cause) => {
-                    let at = causes::CAUSES.iter().position(|(name, _)| *name == cause);
-                    at.map(|at| &mut table.causes[at])
-                }
-                None => {
-                    let at = NAMES.iter().position(|it| *it == name);
-                    at.map(|at| &mut table.texts[at])
-                }
-            };
-            // What is in the file and not here is of another version of the page.
-            if let Some(place) = place {
-                *place = Some(Box::leak(text.to_owned().into_boxed_str()));
+            if name.contains(' ') {
+                table.causes.push((name, text));
+            } else if let Some(at) = NAMES.iter().position(|it| *it == name) {
+                table.texts[at] = Some(text);
             }
+            // What is in the file and not here is of another version of the page.
         }
         table
     }
