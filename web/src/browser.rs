@@ -139,14 +139,12 @@ pub(crate) fn time_of_day(ms: f64) -> String {
     if time.get_time().is_nan() {
         return String::new();
     }
-    let root = document().document_element().and_then(|root| root.get_attribute("lang"));
-    let language = root.filter(|language| !language.is_empty()).unwrap_or_else(|| "en".into());
     let options = js_sys::Object::new();
     if time.to_date_string() != now.to_date_string() {
         let _ = Reflect::set(&options, &"dateStyle".into(), &"short".into());
     }
     let _ = Reflect::set(&options, &"timeStyle".into(), &"short".into());
-    time.to_locale_string(&language, &options).into()
+    time.to_locale_string(text().language.locale, &options).into()
 }
 
 /// A time as a part of a file's name: `2026-11-26 14.05.09` by the local clock.
@@ -265,9 +263,8 @@ pub(crate) fn date_and_time(unix_ms: f64) -> String {
     for (part, style) in [("dateStyle", "medium"), ("timeStyle", "short")] {
         let _ = Reflect::set(&options, &part.into(), &style.into());
     }
-    let language = document().document_element().and_then(|it| it.get_attribute("lang"));
     let date = js_sys::Date::new(&unix_ms.into());
-    date.to_locale_string(language.as_deref().unwrap_or("en"), &options).into()
+    date.to_locale_string(text().language.locale, &options).into()
 }
 
 /// Waits.

@@ -7,6 +7,8 @@ use crate::format::Units;
 pub struct Language {
     /// Its BCP 47 tag, which is also the name of its file and the `lang` of the document.
     pub tag: &'static str,
+    /// For what the browser itself writes in it, such as times: with the same digits as here.
+    pub locale: &'static str,
     /// What it calls itself.
     pub name: &'static str,
     /// Whether it is written from right to left.
@@ -50,6 +52,7 @@ const LATIN_BYTES: [&str; 6] = ["B", "kB", "MB", "GB", "TB", "PB"];
 pub static LANGUAGES: [Language; 6] = [
     Language {
         tag: "en",
+        locale: "en",
         name: "English",
         is_rtl: false,
         full_stop: ".",
@@ -67,6 +70,7 @@ pub static LANGUAGES: [Language; 6] = [
     },
     Language {
         tag: "es",
+        locale: "es",
         name: "Español",
         is_rtl: false,
         full_stop: ".",
@@ -84,6 +88,7 @@ pub static LANGUAGES: [Language; 6] = [
     },
     Language {
         tag: "fr",
+        locale: "fr",
         name: "Français",
         is_rtl: false,
         full_stop: ".",
@@ -105,6 +110,7 @@ pub static LANGUAGES: [Language; 6] = [
     },
     Language {
         tag: "de",
+        locale: "de",
         name: "Deutsch",
         is_rtl: false,
         full_stop: ".",
@@ -122,6 +128,7 @@ pub static LANGUAGES: [Language; 6] = [
     },
     Language {
         tag: "zh-Hans",
+        locale: "zh-Hans",
         name: "简体中文",
         is_rtl: false,
         full_stop: "。",
@@ -139,6 +146,7 @@ pub static LANGUAGES: [Language; 6] = [
     },
     Language {
         tag: "ar",
+        locale: "ar-u-nu-arab",
         name: "العربية",
         is_rtl: true,
         full_stop: ".",
