@@ -23,20 +23,38 @@ async fn assert_open_to_all(page: &Page<'_>, screen: &str) {
     for (look, features) in LOOKS {
         page.prefer(features).await;
         page.unfold().await;
-        page.keep_picture(&format!("{screen}-{look}")).await;
-        let found = page.violations().await;
-        assert!(found.is_empty(), "{screen} in {look}: {found:#?}");
+        assert_clean(page, &format!("{screen}-{look}")).await;
     }
+    page.choose_language("ar").await;
     for (look, features) in &LOOKS[..2] {
-        page.choose_language("ar").await;
         page.prefer(features).await;
         page.unfold().await;
-        page.keep_picture(&format!("{screen}-arabic-{look}")).await;
-        let found = page.violations().await;
-        assert!(found.is_empty(), "{screen} in Arabic, {look}: {found:#?}");
+        assert_clean(page, &format!("{screen}-arabic-{look}")).await;
     }
     page.choose_language("en").await;
     page.prefer(&[]).await;
+}
+
+/// The same for the controls, which are opened and closed by buttons of these names.
+async fn assert_controls_open_to_all(page: &Page<'_>) {
+    for (language, open, close) in [("en", "Settings", "Close"), ("ar", "الإعدادات", "إغلاق")]
+    {
+        page.choose_language(language).await;
+        page.press(open).await;
+        for (look, features) in LOOKS {
+            page.prefer(features).await;
+            assert_clean(page, &format!("controls-{language}-{look}")).await;
+        }
+        page.press(close).await;
+    }
+    page.choose_language("en").await;
+    page.prefer(&[]).await;
+}
+
+async fn assert_clean(page: &Page<'_>, screen: &str) {
+    page.keep_picture(screen).await;
+    let found = page.violations().await;
+    assert!(found.is_empty(), "{screen}: {found:#?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -50,6 +68,7 @@ async fn axe_finds_nothing_wrong_with_any_screen() {
 
     let origin = chromium.open(server.url()).await;
     assert_open_to_all(&origin, "home").await;
+    assert_controls_open_to_all(&origin).await;
     origin.join("nonsense").await;
     origin.says("neither a link nor a code").await;
     origin.choose_files(&[&photo.path, &script.path]).await;
@@ -62,6 +81,8 @@ async fn axe_finds_nothing_wrong_with_any_screen() {
     receiver.says("same network").await;
     origin.says("same network").await;
     assert_open_to_all(&origin, "own-room").await;
+    origin.say("Look at these").await;
+    receiver.says("Look at these").await;
     receiver.press_on("2 files", "Receive").await;
     receiver.complete("2 files").await;
     server.stop().await;
