@@ -134,9 +134,10 @@ impl Author {
             let peer = peers.iter().find(|peer| is_author(peer.public_key.as_deref()));
             let name = match peer {
                 _ if line.own => (text.you)(&line.name),
-                Some(peer) => session.peer_name(&peer.id),
-                None if line.name.is_empty() => text.someone.to_owned(),
-                None => line.name.clone(),
+                // Its name in the room may be known a moment later than what it says.
+                Some(peer) if !peer.name.is_empty() => session.peer_name(&peer.id),
+                _ if line.name.is_empty() => text.someone.to_owned(),
+                _ => line.name.clone(),
             };
             let mut trusted = people.iter().filter(|it| it.standing == Standing::Trusted);
             let known = trusted.clone().find(|person| is_author(Some(&person.public_key)));
