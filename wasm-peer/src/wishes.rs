@@ -3,10 +3,10 @@
 //! not as usual:
 //!
 //! ```text
-//! <store>/wishes/<share>    a Wish, in JSON
+//! <store>/wishes/<share>    a Wish on each line, in JSON; the last that is whole counts
 //! ```
 //!
-//! What cannot be remembered, as on a full disk, or cannot be read, is as usual after a reload.
+//! New lines are added, so that a crash at any point costs no more than the last change. What cannot be remembered, as on a full disk, or cannot be read, is as usual after a reload.
 
 use std::collections::BTreeMap;
 
@@ -25,6 +25,8 @@ use crate::{error, left};
 
 /// The directory of a store that they are in.
 const WISHES: &str = "wishes";
+/// A file that has grown beyond this is begun anew.
+const MAX_BYTES: u64 = 1 << 20;
 
 /// What is wanted of a share.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -107,11 +109,16 @@ async fn read(store: &FileSystemDirectoryHandle) -> BTreeMap<ShareId, Wish> {
     for name in opfs::names(&wishes).await.unwrap_or_default() {
         let Ok(share) = name.parse::<ShareId>() else { continue };
         let content = left::content(&wishes, &name).await.unwrap_or_default();
-        if let Ok(wish) = serde_json::from_slice(&content) {
+        if let Some(wish) = last(&content) {
             known.insert(share, wish);
         }
     }
     known
+}
+
+/// The last wish that is whole.
+fn last(content: &[u8]) -> Option<Wish> {
+    content.rsplit(|&byte| byte == b'\n').find_map(|line| serde_json::from_slice(line).ok())
 }
 
 async fn write(
@@ -124,10 +131,16 @@ async fn write(
     let Some(wish) = wish else {
         return opfs::remove(&wishes, &name).await.map_err(thrown);
     };
-    let text = serde_json::to_vec(&wish).map_err(|e| StorageError::Other(e.to_string()))?;
+    let mut line = serde_json::to_vec(&wish).map_err(|e| StorageError::Other(e.to_string()))?;
+    // What was cut short before it must not spoil it.
+    line.insert(0, b'\n');
     let file = SyncFile::open(&wishes, &name).await.map_err(thrown)?;
-    file.set_length(0)?;
-    file.write(0, &text)?;
+    let mut length = file.length()?;
+    if length + line.len() as u64 > MAX_BYTES {
+        file.set_length(0)?;
+        length = 0;
+    }
+    file.write(length, &line)?;
     file.flush()
 }
 
@@ -150,10 +163,14 @@ mod tests {
     }
 
     #[test]
-    fn a_wish_is_read_as_it_was_written() {
+    fn the_last_wish_that_is_whole_counts() {
         let files = vec![FileChoice { file: 3, count: 20_000, priority: Some(Priority::Low) }];
         let wish = Wish { selection: Selection { rest: None, files }, ..Wish::default() };
         let text = serde_json::to_vec(&wish).unwrap();
-        assert_eq!(serde_json::from_slice::<Wish>(&text).unwrap(), wish);
+        let whole = [&b"\n{}\n"[..], &text].concat();
+        assert_eq!(last(&whole), Some(wish.clone()));
+        // What a crash cut short is as if it had never been said.
+        assert_eq!(last(&[&whole[..], b"\n", &text[..text.len() - 1]].concat()), Some(wish));
+        assert_eq!(last(b""), None);
     }
 }

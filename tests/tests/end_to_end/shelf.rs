@@ -112,6 +112,8 @@ async fn chosen_and_reloaded(kind: BrowserKind) {
     click(&page, "album/raw/1.bin").await;
     choose(&page, "Priority", "High").await;
     page.until("the mark of the urgent", "return document.querySelector('.urgency')").await;
+    // A page that ends sooner forgets the last change.
+    page.until("the wish in its file", WISH).await;
 
     page.reload().await;
     page.says("2 of 4 files chosen").await;
@@ -146,6 +148,19 @@ async fn chosen_and_reloaded(kind: BrowserKind) {
     browser.assert_no_complaints().await;
 }
 
+/// Something once the file of a wish says what is urgent.
+const WISH: &str = "
+    return (async () => {
+        const root = await (await navigator.storage.getDirectory()).getDirectoryHandle('shoal');
+        for await (const store of root.values()) {
+            const wishes = await store.getDirectoryHandle?.('wishes').catch(() => null);
+            for await (const file of wishes?.values() ?? []) {
+                if ((await (await file.getFile()).text()).includes('high')) return true;
+            }
+        }
+        return null;
+    })();";
+
 #[tokio::test(flavor = "multi_thread")]
 async fn shares_are_found_sorted_and_filtered_and_far_ones_are_drawn_in_part() {
     const SHARES: usize = 150;
@@ -162,11 +177,18 @@ async fn shares_are_found_sorted_and_filtered_and_far_ones_are_drawn_in_part() {
          (async () => {{
              while (!window.peer) await new Promise(done => setTimeout(done, 20));
              for (let i = 1; i < {SHARES}; i++) await peer.share([file(`note ${{i}}.txt`, 1000 - i)]);
-             await peer.share([file('trip/Beach/sun.jpg', 5), file('trip/City/rain.jpg', 6)]);
          }})();"
     );
     other.execute(&share).await;
-    let all = format!("return document.querySelectorAll('article').length === {SHARES} || null");
+    let so_many = |shares: usize| {
+        format!("return document.querySelectorAll('article').length === {shares} || null")
+    };
+    page.until("the notes on the shelf", &so_many(SHARES - 1)).await;
+    const TRIP: &str = "
+        const file = path => ({ path, file: new File(['x'], 'x') });
+        peer.share([file('trip/Beach/sun.jpg'), file('trip/City/rain.jpg')]);";
+    other.execute(TRIP).await;
+    let all = so_many(SHARES);
     page.until("all shares on the shelf", &all).await;
     const WHOLE: &str = "return document.querySelectorAll('article [role=progressbar]').length";
     let few = format!(

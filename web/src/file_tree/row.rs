@@ -1,6 +1,7 @@
 //! One row of the tree: a file or a folder, on two lines.
 
 use leptos::prelude::*;
+use leptos::tachys::html::attribute::custom::custom_attribute;
 use wasm_peer::api::Risk;
 use web::format;
 use web::text::text;
@@ -92,13 +93,14 @@ pub(super) fn FileRow(files: Files, row: Row) -> impl IntoView {
             id=files.element_id(node)
             title=path
             aria-label=label
-            attr:aria-level=(depth + 1).to_string()
             aria-posinset=row.position.to_string()
             aria-setsize=row.of.to_string()
             aria-expanded=expanded
             aria-checked=checked
             style:padding-inline-start=format!("{}rem", f64::from(depth.min(MAX_DEPTH)) * STEP_REM)
             on:click=press
+            // Leptos has no name for it.
+            {..custom_attribute("aria-level", (depth + 1).to_string())}
         >
             <span class="caret" class:is-open=move || files.is_open(node)></span>
             {move || files.can_choose.get().then(|| view! {
