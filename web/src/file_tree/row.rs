@@ -73,7 +73,7 @@ pub(super) fn FileRow(files: Files, row: Row) -> impl IntoView {
         _ => view! { <span class="hint">{text.hash_unknown}</span> }.into_any(),
     };
     let (stem, extension) = split_name(&name);
-    let press = move |_| {
+    let press = move || {
         let was_active = is_active.get_untracked();
         files.active.set(Some(node));
         if is_folder {
@@ -98,7 +98,7 @@ pub(super) fn FileRow(files: Files, row: Row) -> impl IntoView {
             aria-expanded=expanded
             aria-checked=checked
             style:padding-inline-start=format!("{}rem", f64::from(depth.min(MAX_DEPTH)) * STEP_REM)
-            on:click=press
+            on:click=move |_| press()
             // Leptos has no name for it.
             {..custom_attribute("aria-level", (depth + 1).to_string())}
         >
