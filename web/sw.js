@@ -2,15 +2,15 @@
 // takes what the system shares to the page; and shows notifications.
 //
 // What the server has comes first, and what is kept is for when the server is not there: nobody is left with
-// an old page. Kept are the files that index.html names, the worker's, the languages, and nothing else: nothing
-// of a room, no link, nothing that was sent or received. The key of a room is behind the `#` of the address,
-// which is no part of what files are kept under.
+// an old page. Kept are the files that index.html names, those below, and nothing else: nothing of a room, no
+// link, nothing that was sent or received. The key of a room is behind the `#` of the address, which is no
+// part of what files are kept under.
 "use strict";
 
 const KEPT = "shoal-page";
-// The page's names have a hash of the content in them; these have not: the worker, and the languages.
-const UNHASHED = [
-  ...["/worker_loader.js", "/worker.js", "/worker_bg.wasm"],
+// Files that index.html does not name.
+const OTHERS = [
+  ...["/shoal.svg", "/icons.svg", "/worker_loader.js", "/worker.js", "/worker_bg.wasm"],
   ...["es", "fr", "de", "zh-Hans", "ar"].map((tag) => `/languages/${tag}.txt`),
 ];
 // A server that does not answer for so long is taken for gone.
@@ -35,8 +35,8 @@ addEventListener("fetch", (event) => {
   } else if (request.method === "GET" && request.mode === "navigate" && url.pathname === "/") {
     event.respondWith(page(event));
   } else if (request.method === "GET" && request.mode !== "navigate") {
-    if (isHashed(url.pathname)) event.respondWith(file(request, url.pathname));
-    if (UNHASHED.includes(url.pathname)) event.respondWith(unhashedFile(request, url.pathname));
+    if (isHashed(url.pathname)) event.respondWith(constant(request, url.pathname));
+    else if (isFile(url.pathname)) event.respondWith(changing(request, url.pathname));
   }
 });
 
@@ -60,7 +60,8 @@ addEventListener("notificationclick", (event) => {
   })());
 });
 
-// A hash that begins with zeros is written without them.
+const isFile = (path) => /\.\w+$/.test(path);
+// Whether the name has a hash of the content in it. One that begins with zeros is written without them.
 const isHashed = (path) => /-[0-9a-f]{12,16}[._][\w.]+$/.test(path);
 
 // The page: from the server, else as it was kept.
@@ -78,12 +79,12 @@ async function page(event) {
 }
 
 // A file that never changes.
-async function file(request, path) {
+async function constant(request, path) {
   return await caches.match(path) ?? fetch(request);
 }
 
-// A file that may be another under the same name: from the server, else as it was kept with the page.
-async function unhashedFile(request, path) {
+// A file that may change: from the server, else as it was kept with the page.
+async function changing(request, path) {
   try {
     return await fetch(request);
   } catch (error) {
@@ -101,7 +102,7 @@ async function keep(response) {
   const before = await kept.match("/");
   if (before && await before.text() === html) return;
   const named = [...html.matchAll(/["'](\/[\w./-]+\.(?:css|js|png|svg|wasm|webmanifest))["']/g)];
-  const paths = [...new Set([...named.map((match) => match[1]), ...UNHASHED])];
+  const paths = [...new Set([...named.map((match) => match[1]), ...OTHERS])];
   const files = await Promise.all(paths.map(async (path) => {
     const file = await fetch(path, isHashed(path) ? {} : { cache: "no-cache" });
     if (!file.ok) throw new Error(`${path} came with status ${file.status}`);
