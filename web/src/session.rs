@@ -18,7 +18,7 @@ use web::rooms::{RecentRoom, Rooms, Unfinished};
 use web::roster::Roster;
 use web::text::causes::translated;
 use web::text::text;
-use web::usage::{Meter, Usage};
+use web::usage::Usage;
 use web_sys::FileSystemDirectoryHandle;
 
 use crate::chat::Talk;
@@ -95,7 +95,8 @@ pub(crate) struct Session {
     /// What was sent and received since the page was loaded, and in all.
     pub(crate) usage: RwSignal<Usage>,
     pub(crate) usage_in_all: RwSignal<Usage>,
-    meter: StoredValue<Meter>,
+    /// What of this room is in these figures.
+    counted: StoredValue<Usage>,
     /// The rooms that this browser was in.
     pub(crate) rooms: RwSignal<Rooms>,
     /// Whether the peer told something that is not noted in that list.
@@ -158,7 +159,7 @@ impl Session {
             shut: RwSignal::new(Vec::new()),
             usage: RwSignal::new(Usage::default()),
             usage_in_all: RwSignal::new(kept::load(kept::USAGE)),
-            meter: StoredValue::new(Meter::default()),
+            counted: StoredValue::new(Usage::default()),
             rooms: RwSignal::new(kept::load(kept::ROOMS)),
             to_note: StoredValue::new(false),
             resume_when_there: StoredValue::new(HashSet::new()),
@@ -595,7 +596,7 @@ impl Session {
         self.received.update_value(HashSet::clear);
         self.chosen_again.update_value(HashMap::clear);
         self.shut.update(Vec::clear);
-        self.meter.set_value(Meter::default());
+        self.counted.set_value(Usage::default());
         self.resume_when_there.update_value(HashSet::clear);
     }
 
@@ -636,11 +637,9 @@ impl Session {
     }
     /// Counts what was sent and received.
     fn note_usage(self, state: &State) {
-        let members = state
-            .peers
-            .iter()
-            .map(|peer| (&*peer.id, Usage { sent: peer.sent, received: peer.received }));
-        let new = self.meter.try_update_value(|meter| meter.read(members)).unwrap_or_default();
+        let now = Usage { sent: state.sent, received: state.received };
+        let new = now.since(self.counted.get_value());
+        self.counted.set_value(now);
         if new != Usage::default() {
             self.usage.update(|usage| *usage = usage.and(new));
             // Other tabs count too.
