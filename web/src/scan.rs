@@ -26,6 +26,13 @@ pub(crate) fn Scan(
     let video = NodeRef::<html::Video>::new();
     let problem = RwSignal::new(None::<&'static str>);
     let camera = StoredValue::new_local(None::<MediaStream>);
+    // Also when another screen takes the place of this one.
+    let turn_off = move || {
+        if let Some(stream) = camera.try_update_value(Option::take).flatten() {
+            stop(&stream);
+        }
+    };
+    on_cleanup(turn_off);
     let open = move |_| {
         let Some(shown) = dialog.get_untracked() else { return };
         problem.set(None);
@@ -35,28 +42,25 @@ pub(crate) fn Scan(
                 return problem.set(Some(text().no_camera));
             };
             // People may have closed it while the browser asked them.
-            let (Some(video), true) = (video.get_untracked(), shown.open()) else {
+            let is_open = || shown.open() && shown.is_connected();
+            let (Some(video), true) = (video.get_untracked(), is_open()) else {
                 return stop(&stream);
             };
             video.set_src_object(Some(&stream));
+            camera.set_value(Some(stream));
             // What may be wrong with it shows as a picture without a code.
             let _ = video.play().map(JsFuture::from);
-            camera.set_value(Some(stream));
-            if let Some(said) = read(&video, || shown.open()).await {
+            if let Some(said) = read(&video, is_open).await {
                 shown.close();
+                turn_off();
                 found.run(said);
             }
         });
     };
-    let close = move |_| {
-        if let Some(stream) = camera.try_update_value(Option::take).flatten() {
-            stop(&stream);
-        }
-    };
     is_there().then(|| {
         view! {
             <button class="button" type="button" on:click=open>{text().scan}</button>
-            <dialog class="dialog scan" aria-labelledby="scan-title" node_ref=dialog on:close=close>
+            <dialog class="dialog scan" aria-labelledby="scan-title" node_ref=dialog on:close=move |_| turn_off()>
                 <h2 id="scan-title" class="section-title">{text().scan_title}</h2>
                 <video class="scan-picture" node_ref=video muted=true playsinline=true aria-hidden="true"></video>
                 <p class="hint" role="status" class:is-problem=move || problem.get().is_some()>

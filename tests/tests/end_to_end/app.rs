@@ -17,8 +17,9 @@ async fn chromium_can_install_the_page_and_starts_it_without_its_server() {
     let server = Server::start().await;
     let browser = Browser::start(BrowserKind::Chromium).await;
     let page = browser.open(server.url()).await;
-    starts_without_its_server(&page, &server).await;
+    page.kept_files().await;
     assert_eq!(page.hindrances().await, Vec::<serde_json::Value>::new());
+    starts_without_its_server(&browser, page, &server).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -27,10 +28,10 @@ async fn firefox_starts_the_page_without_its_server() {
     let server = Server::start().await;
     let browser = Browser::start(BrowserKind::Firefox).await;
     let page = browser.open(server.url()).await;
-    starts_without_its_server(&page, &server).await;
+    starts_without_its_server(&browser, page, &server).await;
 }
 
-async fn starts_without_its_server(page: &Page<'_>, server: &Server) {
+async fn starts_without_its_server(browser: &Browser, page: Page<'_>, server: &Server) {
     // In a room, whose link must not be kept.
     let bench = Workbench::new();
     page.choose_files(&[&bench.file("kept from nobody.bin", PIECE).path]).await;
@@ -43,9 +44,9 @@ async fn starts_without_its_server(page: &Page<'_>, server: &Server) {
     let secret = link.split_once('#').expect("a link has a fragment").1;
     assert!(kept.iter().all(|path| !path.contains(secret) && !path.contains('?')), "{kept:?}");
 
-    page.press("Leave").await;
+    page.close().await;
     server.kill_now();
-    page.reload().await;
+    let page = browser.open(server.url()).await;
     page.says("Files, straight to the people you mean.").await;
     page.until("the page's program", "return window.wasmBindings ? true : null").await;
     // Its worker starts too: the page says what is missing.
