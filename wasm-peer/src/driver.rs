@@ -975,7 +975,12 @@ impl Driver {
             while let Some(event) = self.swarm.poll_event() {
                 idle = false;
                 self.note_event(now, &event);
-                post(&ToWindow::Event(view::event(&event, &self.server, &self.key.public())));
+                let mut told = view::event(&event, &self.server, &self.key.public());
+                if let Event::PeerConnected { peer } | Event::Received { peer, .. } = event {
+                    let named = self.swarm.peers().find(|it| it.id == peer);
+                    told.name = named.map(|it| view::shown(&it.name));
+                }
+                post(&ToWindow::Event(told));
             }
             if idle {
                 break;
