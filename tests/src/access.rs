@@ -66,6 +66,18 @@ impl Page<'_> {
         self.devtools("Emulation.setDeviceMetricsOverride", metrics).await;
     }
 
+    /// A picture of the page in a window of so many pixels, as WebP.
+    pub async fn photograph(&self, [width, height]: [u32; 2]) -> Vec<u8> {
+        let metrics = json!({
+            "width": width, "height": height, "deviceScaleFactor": 1, "mobile": false,
+        });
+        self.devtools("Emulation.setDeviceMetricsOverride", metrics).await;
+        let how = json!({ "format": "webp", "quality": 80 });
+        let picture = self.devtools("Page.captureScreenshot", how).await;
+        let text = picture["data"].as_str().expect("a picture is text in base64");
+        data_encoding::BASE64.decode(text.as_bytes()).expect("a picture is text in base64")
+    }
+
     /// By how many pixels the page is wider than its window.
     pub async fn overhang(&self) -> i64 {
         const LOOK: &str =

@@ -134,6 +134,13 @@ pub(crate) fn bench(workspace: &Workspace, name: Option<String>) -> Result {
     if status.success() { Ok(()) } else { Err(String::new()) }
 }
 
+/// Takes the pictures of the page that the documentation shows.
+pub(crate) fn screenshots(workspace: &Workspace) -> Result {
+    page::build(workspace, page::Profile::Web)?;
+    build(workspace)?;
+    run(&mut workspace.command(workspace.product("screenshots")))
+}
+
 /// Runs the simulation with these options.
 pub(crate) fn simulate(workspace: &Workspace, options: Vec<String>) -> Result {
     let mut cargo = workspace.cargo();

@@ -38,7 +38,7 @@ struct Command {
     run: fn(&Workspace, &mut Arguments) -> Result,
 }
 
-const COMMANDS: [Command; 9] = [
+const COMMANDS: [Command; 10] = [
     Command {
         name: "serve",
         help: "\
@@ -89,6 +89,14 @@ cargo xtask bench [NAME]
 Build everything and run the benchmarks, or the one called NAME
 ",
         run: bench,
+    },
+    Command {
+        name: "screenshots",
+        help: "\
+cargo xtask screenshots
+Build everything and take the pictures in docs/screens anew
+",
+        run: screenshots,
     },
     Command {
         name: "fuzz",
@@ -242,6 +250,12 @@ fn bench(workspace: &Workspace, arguments: &mut Arguments) -> Result {
     arguments.finish()?;
     set_up(workspace, Purpose::Test)?;
     checks::bench(workspace, name)
+}
+
+fn screenshots(workspace: &Workspace, arguments: &mut Arguments) -> Result {
+    arguments.finish()?;
+    set_up(workspace, Purpose::Test)?;
+    checks::screenshots(workspace)
 }
 
 fn run_fuzz(workspace: &Workspace, arguments: &mut Arguments) -> Result {

@@ -30,6 +30,7 @@ mod resume;
 mod secrecy;
 mod settings;
 mod shelf;
+mod steps;
 mod swarm;
 mod tabs;
 mod waits;

@@ -84,7 +84,13 @@ async fn a_source_that_is_silent_leaves_or_is_out_of_reach_is_told_as_that() {
     page.article_where(&file.name, "on its way again", |it| it.text.contains("Receiving")).await;
 
     sender.process.interrupt();
-    waits(&page, &file.name, "Waiting for someone who has it", "ask whoever shared it to open this room.").await;
+    waits(
+        &page,
+        &file.name,
+        "Waiting for someone who has it",
+        "ask whoever shared it to open this room.",
+    )
+    .await;
     let before = page.article(&file.name).await.progress;
     let mut sender = Shoal::send_from(&config, &server, &[&file.path], &limit);
     sender.event_where("invite", |event| event["again"] == true).await;
