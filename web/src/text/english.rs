@@ -345,7 +345,7 @@ pub static ENGLISH: Catalogue = Catalogue {
         let shares = plural(shares, "1 share", "shares");
         format!("Found {} in {shares}.", files(files_found as usize))
     },
-    found_in: |count, first| format!("{} match: {first}", files(count as usize)),
+    found_in: |count, first| format!("{} found: {first}", files(count as usize)),
     may_close: "Others here have all of it between them: you may close this tab.",
     share_priority: "How urgent",
     priority: "Priority",
