@@ -21,6 +21,8 @@ use crate::session::{Adding, Screen, Session, server_state};
 use crate::settings::Settings;
 use crate::{browser, status, tab, theme};
 
+/// Beside the light; not in the view itself, where an element of literals would be made from HTML.
+const LIGHT_TEXT: &str = "light-text";
 /// Connecting for longer than this is told.
 const CONNECTING_LONG_SECONDS: f64 = 3.0;
 
@@ -105,7 +107,7 @@ fn TopBar() -> impl IntoView {
                 {text().product}
             </a>
             <Show when=in_room>
-                <p class=move || light().0>{move || light().1} " " {waiting}</p>
+                <p class=move || light().0><span class=LIGHT_TEXT>{move || light().1}</span> {waiting}</p>
                 <button class="button is-quiet" on:click=move |_| session.leave()>{text().leave}</button>
             </Show>
             <Settings />

@@ -21,8 +21,8 @@ pub(crate) fn Sections() -> impl IntoView {
     let unread = Memo::new(move |_| session.talk.unread.get() as usize);
     view! {
         <nav class="sections" aria-label=text().sections>
-            <Section heading="shelf-title" icon="files" label=text().shelf_title count=shares />
-            <Section heading="people-title" icon="users" label=text().people_title count=people />
+            <Section heading="shelf-title" icon="files" label=text().sections_files count=shares />
+            <Section heading="people-title" icon="users" label=text().sections_people count=people />
             <Section heading="chat-title" icon="message-square" label=text().chat_title count=unread />
         </nav>
     }
@@ -43,7 +43,9 @@ fn Section(
         heading.set_tab_index(-1);
         let _ = heading.focus();
     };
-    let shown = move || Some(count.get()).filter(|&count| count > 0).map(|count| count.to_string());
+    let shown = move || {
+        Some(count.get()).filter(|&count| count > 0).map(|count| text().units.whole(count as u64))
+    };
     view! {
         <button class="section-button" on:click=go>
             <Icon name=icon />

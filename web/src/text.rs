@@ -106,6 +106,8 @@ pub struct Catalogue {
     pub dismiss: &'static str,
 
     pub sections: &'static str,
+    pub sections_files: &'static str,
+    pub sections_people: &'static str,
 
     // Invite.
     pub invite_title: &'static str,

@@ -66,11 +66,10 @@ async fn main() {
     page.article_where(title, "a quarter there", |it| it.progress > Some(25.0)).await;
     page.open_details(title).await;
     page.article_where(title, "a third there", |it| it.progress > Some(35.0)).await;
-    page.execute("document.querySelectorAll('details').forEach(it => { it.open = true; })").await;
-    page.execute("document.querySelector('.people details').open = false").await;
-    picture(&page, "room", [1280, 1500]).await;
+    page.execute("scrollTo(0, 0)").await;
+    picture(&page, "room", [1280, 1240]).await;
     page.prefer(&[("prefers-color-scheme", "dark")]).await;
-    picture(&page, "room-dark", [1280, 1500]).await;
+    picture(&page, "room-dark", [1280, 1240]).await;
     page.execute(
         "document.querySelector('[aria-label^=\"Piece map\"]').scrollIntoView({ block: 'start' })",
     )

@@ -61,6 +61,8 @@ pub static ENGLISH: Catalogue = Catalogue {
     dismiss: "Dismiss",
 
     sections: "Parts of this room",
+    sections_files: "Files",
+    sections_people: "People",
 
     invite_title: "Pass it on",
     invite_link: "Invite link",
