@@ -26,13 +26,17 @@ pub struct Focus {
 
 impl Page<'_> {
     /// What axe-core finds wrong with what is shown: all its rules, target sizes included. Each is its
-    /// rule and the elements that break it.
+    /// rule and the elements that break it. Contrast is not looked at in colours of people's own, which
+    /// axe-core does not see.
     pub async fn violations(&self) -> Vec<String> {
         const LOOK: &str = "
             const done = arguments[arguments.length - 1];
             axe.run(document, {
                 resultTypes: ['violations'],
-                rules: { 'target-size': { enabled: true } },
+                rules: {
+                    'target-size': { enabled: true },
+                    'color-contrast': { enabled: !matchMedia('(forced-colors: active)').matches },
+                },
                 // Style sheets are read as the page has them, not fetched once more.
                 preload: false,
             }).then(
@@ -83,6 +87,20 @@ impl Page<'_> {
         const LOOK: &str =
             "const root = document.documentElement; return root.scrollWidth - root.clientWidth;";
         self.execute(LOOK).await.as_i64().expect("a number of pixels")
+    /// What lies beyond the edge, if the page is wider than its window.
+    pub async fn overhang(&self) -> Vec<String> {
+        const LOOK: &str = "
+            const { scrollWidth, clientWidth } = document.documentElement;
+            if (scrollWidth <= clientWidth) return [];
+            const beyond = [...document.querySelectorAll('body *')].filter(e => {
+                const { left, right, width } = e.getBoundingClientRect();
+                return width > 0 && (right > clientWidth + 1 || left < -1);
+            });
+            return [`${scrollWidth} of ${clientWidth} pixels`].concat(beyond.map(e =>
+                `${e.localName}.${e.getAttribute('class')}: ${e.textContent.slice(0, 40)}`));";
+        let found = self.execute(LOOK).await;
+        let found = found.as_array().into_iter().flatten();
+        found.filter_map(|it| it.as_str().map(str::to_owned)).collect()
     }
 
     /// Has the browser ask for languages, as set by its user, from the next load on.

@@ -1,6 +1,8 @@
 //! The language of the page: taken over from `start.js` at the beginning, changed by people at any time.
 //! Whatever is on the screen is then drawn anew ([`Spoken`]); the room and all it does go on.
 
+use std::time::Duration;
+
 use js_sys::{Promise, Reflect};
 use leptos::prelude::*;
 use leptos::task::spawn_local;
@@ -59,7 +61,8 @@ fn choose(session: Session, spoken: Spoken, language: &'static Language) {
         }
         let before = Before::take();
         spoken.0.set(language.tag);
-        request_animation_frame(move || before.restore());
+        // Once all is drawn, in a tab in the background too.
+        set_timeout(move || before.restore(), Duration::ZERO);
     });
 }
 
