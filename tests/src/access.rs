@@ -82,11 +82,6 @@ impl Page<'_> {
         data_encoding::BASE64.decode(text.as_bytes()).expect("a picture is text in base64")
     }
 
-    /// By how many pixels the page is wider than its window.
-    pub async fn overhang(&self) -> i64 {
-        const LOOK: &str =
-            "const root = document.documentElement; return root.scrollWidth - root.clientWidth;";
-        self.execute(LOOK).await.as_i64().expect("a number of pixels")
     /// What lies beyond the edge, if the page is wider than its window.
     pub async fn overhang(&self) -> Vec<String> {
         const LOOK: &str = "
