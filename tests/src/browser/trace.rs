@@ -115,7 +115,9 @@ impl Threads {
             }
             Some("X") => {
                 let (start, wall) = (number("ts"), number("dur"));
-                let span = Span { name: name.to_owned(), start, wall, cpu: number("tdur") };
+                // Without a clock of the thread all of it counts.
+                let cpu = event["tdur"].as_u64().unwrap_or(wall);
+                let span = Span { name: name.to_owned(), start, wall, cpu };
                 if name == "RunTask" {
                     self.tasks.entry(thread).or_default().push(span);
                 } else if wall >= NOTEWORTHY_US {
