@@ -218,8 +218,8 @@ mod tests {
     /// is one file, all of which it has if `whole`.
     fn stated_bytes(members: usize, connections: usize, pieces: usize, whole: bool) -> usize {
         let counted = pieces * 9 / 4 + pieces * (3 + connections) / 8;
-        let (connection, received) = if whole { (5_100, 441 * pieces) } else { (1_200, 0) };
-        22_000 + 900 * members + connection * connections + counted + received
+        let (connection, received) = if whole { (5_800, 441 * pieces) } else { (1_900, 0) };
+        22_500 + 900 * members + connection * connections + counted + received
     }
 
     #[test]
