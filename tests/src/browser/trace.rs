@@ -158,15 +158,8 @@ async fn connect(devtools: &str) -> WebSocketStream<TcpStream> {
     let mut stream = TcpStream::connect(devtools).await.expect("Chromium's DevTools listen");
     let request = "GET /json/version HTTP/1.0\r\nHost: localhost\r\nConnection: close\r\n\r\n";
     stream.write_all(request.as_bytes()).await.expect("Chromium's DevTools listen");
-    let mut answer = Vec::new();
-    let mut part = [0; 4096];
-    // It keeps the connection open: the answer ends with its object.
-    while !answer.ends_with(b"}") && !answer.ends_with(b"}\n") {
-        let length = stream.read(&mut part).await.expect("Chromium's DevTools answer");
-        assert_ne!(length, 0, "Chromium's DevTools stopped in the middle of an answer");
-        answer.extend_from_slice(&part[..length]);
-    }
-    let answer = String::from_utf8_lossy(&answer);
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.expect("Chromium's DevTools answer");
     let body = answer.split_once("\r\n\r\n").map_or("", |(_, body)| body);
     let version: Value = serde_json::from_str(body).expect("the answer is an object");
     let url = version["webSocketDebuggerUrl"].as_str().expect("the browser has a socket");
