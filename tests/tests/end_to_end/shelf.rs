@@ -215,11 +215,12 @@ async fn shares_are_found_sorted_and_filtered_and_far_ones_are_drawn_in_part() {
     page.says("trip/Beach/sun.jpg").await;
     page.open_details("trip").await;
     page.until("only what was found in its tree", &rows(3)).await;
+    search(&page, "").await;
+    page.until("all rows of the tree", &rows(5)).await;
+    page.until("all shares on the shelf", &all).await;
     choose(&page, "Show", "Shared by you").await;
     page.says("Nothing here is like that").await;
     choose(&page, "Show", "Everything").await;
-    search(&page, "").await;
-    page.until("all rows of the tree", &rows(5)).await;
     page.until("all shares on the shelf", &all).await;
     browser.assert_no_complaints().await;
 }
