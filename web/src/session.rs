@@ -743,7 +743,10 @@ impl Session {
     fn handle_event(self, event: PeerEvent) {
         let text = text();
         let name = untrack(|| match (event.peer, event.name) {
-            (Some(peer), _) if self.roster.with(|roster| roster.place(&peer).is_some()) => {
+            // Who is known to the roster may not have a name there yet.
+            (Some(peer), _)
+                if self.roster.with(|it| it.name(&peer).is_some_and(|it| it.0 != "")) =>
+            {
                 self.peer_name(&peer)
             }
             (_, Some(name)) if !name.is_empty() => name,
