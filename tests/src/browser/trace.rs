@@ -3,11 +3,12 @@
 //! page is drawn: a task that takes long there is felt.
 
 use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::{WebSocketStream, client_async_with_config};
@@ -66,7 +67,7 @@ impl Browser {
     /// If Chromium does not tell.
     pub async fn trace(&self, time: Duration) -> Vec<MainThread> {
         let devtools = self.devtools.as_ref().expect("only Chromium has DevTools");
-        let mut socket = connect(devtools).await;
+        let mut socket = connect(devtools, &self.directory.path().join("profile")).await;
         let categories = ["devtools.timeline", "disabled-by-default-devtools.timeline", "v8"];
         let config = json!({
             "includedCategories": categories,
@@ -153,17 +154,13 @@ impl Threads {
     }
 }
 
-/// A connection to the browser itself, at `host:port`.
-async fn connect(devtools: &str) -> WebSocketStream<TcpStream> {
-    let mut stream = TcpStream::connect(devtools).await.expect("Chromium's DevTools listen");
-    let request = "GET /json/version HTTP/1.0\r\nHost: localhost\r\nConnection: close\r\n\r\n";
-    stream.write_all(request.as_bytes()).await.expect("Chromium's DevTools listen");
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).await.expect("Chromium's DevTools answer");
-    let body = answer.split_once("\r\n\r\n").map_or("", |(_, body)| body);
-    let version: Value = serde_json::from_str(body).expect("the answer is an object");
-    let url = version["webSocketDebuggerUrl"].as_str().expect("the browser has a socket");
+/// A connection to the browser itself, at `host:port`. Chromium leaves the path in its profile.
+async fn connect(devtools: &str, profile: &Path) -> WebSocketStream<TcpStream> {
+    let told = fs::read_to_string(profile.join("DevToolsActivePort"));
+    let told = told.expect("Chromium tells where its DevTools are");
+    let path = told.lines().nth(1).expect("the path is in the second line");
     let stream = TcpStream::connect(devtools).await.expect("Chromium's DevTools listen");
+    let url = format!("ws://{devtools}{path}");
     let socket = client_async_with_config(url, stream, None).await;
     socket.expect("Chromium's DevTools take a socket").0
 }
