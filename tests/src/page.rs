@@ -351,10 +351,11 @@ impl<'a> Page<'a> {
     /// # Panics
     /// If the process does not end.
     pub async fn crash(self) {
-        let pid = self.browser.worker_process();
-        process::signal(pid, Signal::KILL);
-        let gone = async || (!proc::is_running(pid)).then_some(());
-        until("the end of the page's process", SOON, gone).await;
+        for pid in self.browser.worker_processes() {
+            process::signal(pid, Signal::KILL);
+            let gone = async || (!proc::is_running(pid)).then_some(());
+            until("the end of the page's process", SOON, gone).await;
+        }
         self.browser.forget(&self.window).await;
     }
 

@@ -232,7 +232,10 @@ pub(crate) fn Working() -> impl IntoView {
 /// Moves the keyboard and screen readers to the start of a new screen.
 pub(crate) fn focus_when_shown(heading: NodeRef<leptos::html::H1>) {
     Effect::new(move |_| {
-        if let Some(heading) = heading.get() {
+        let Some(heading) = heading.get() else { return };
+        // Whatever has the keyboard by now keeps it, as after a change of language; what is gone has none.
+        let elsewhere = document().active_element().is_some_and(|it| it.local_name() != "body");
+        if !elsewhere {
             let _ = heading.focus();
         }
     });

@@ -119,12 +119,13 @@ pub(super) fn FileRow(files: Files, row: Row) -> impl IntoView {
                 <span class="extension">{extension.to_owned()}</span>
             </bdi>
             <span class="file-size">{size_text}</span>
-            <span class="file-second">
+            // The label says what of this matters; a hash is not to be read out with every row.
+            <span class="file-second" aria-hidden="true">
                 {why.map(|why| view! { <span class="risk">{short_risk(why)}</span> })}
                 {move || urgency().map(|urgency| view! { <span class="urgency">{urgency}</span> })}
                 {second}
             </span>
-            <span class="file-progress">{progress}</span>
+            <span class="file-progress" aria-hidden="true">{progress}</span>
         </div>
     }
 }
