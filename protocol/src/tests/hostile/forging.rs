@@ -160,7 +160,7 @@ fn whoever_moves_to_an_id_before_its_owner_has_spoken_has_to_give_way() {
     let owner = world.add();
     assert_eq!(id_soon(&mut world, owner), next);
     world.until(MINUTE, "the owner is connected", |w| {
-        let mut there = w.peers[VICTIM].swarm.peers().filter(crate::event::PeerView::is_connected);
+        let mut there = w.peers[VICTIM].swarm.peers().filter(PeerView::is_connected);
         there.any(|peer| peer.id == next && peer.key == Some(key(owner).public()))
     });
     assert_eq!(closed(&world), Some(CloseReason::ProtocolViolation));
