@@ -404,7 +404,7 @@ pub struct ShareInfo {
     /// Its id.
     pub id: String,
     /// The file's name if it is one file, else the folder's, else `N files`; as it may be shown, see
-    /// [`FileInfo::path`].
+    /// [`FileList::paths`].
     pub title: String,
     /// Number of files.
     pub file_count: u32,
