@@ -745,7 +745,7 @@ impl Session {
         let name = untrack(|| match (event.peer, event.name) {
             // Who is known to the roster may not have a name there yet.
             (Some(peer), _)
-                if self.roster.with(|it| it.name(&peer).is_some_and(|it| it.0 != "")) =>
+                if self.roster.with(|it| it.name(&peer).is_some_and(|it| !it.0.is_empty())) =>
             {
                 self.peer_name(&peer)
             }
