@@ -1,6 +1,7 @@
 //! Who is in the room, how each is connected to us, and what we can do about it: compare words, trust and
 //! avoid, lock the room, start it anew.
 
+use leptos::html;
 use leptos::prelude::*;
 use wasm_peer::api::{PathKind, PeerInfo, PeerLink, ShareState, Standing};
 use web::text::text;
@@ -111,6 +112,8 @@ fn Person(id: String) -> impl IntoView {
         now.or_else(|| before.cloned().flatten())
     });
     let stance = Memo::new(move |_| peer.with(|peer| peer.as_ref().and_then(Stance::of)));
+    // Out here, as what is below is drawn anew when we stand otherwise to somebody.
+    let is_open = RwSignal::new(false);
     view! {
         <li class="person">
             <span class=tone aria-hidden="true"></span>
@@ -119,7 +122,7 @@ fn Person(id: String) -> impl IntoView {
                 {move || peer.with(|peer| peer.as_ref().map(facts).unwrap_or_default().join(" · "))}
             </span>
             <PeerGraphs peer name=name />
-            {move || stance.get().map(|stance| view! { <Trust stance /> })}
+            {move || stance.get().map(|stance| view! { <Trust stance is_open /> })}
         </li>
     }
 }
@@ -145,7 +148,7 @@ impl Stance {
 
 /// Words to compare, and whether to trust or avoid somebody.
 #[component]
-fn Trust(stance: Stance) -> impl IntoView {
+fn Trust(stance: Stance, is_open: RwSignal<bool>) -> impl IntoView {
     let session = Session::of_page();
     let Stance { name, public_key, standing, words, is_namesake } = stance;
     let is_creator = Memo::new(move |_| {
@@ -167,10 +170,16 @@ fn Trust(stance: Stance) -> impl IntoView {
         }
     };
     let without = public_key.clone();
-    let limited = (public_key.clone(), shown.clone());
+    let limited = StoredValue::new((public_key.clone(), shown.clone()));
+    let details = NodeRef::<html::Details>::new();
     view! {
         {is_namesake.then(|| view! { <p class="note person-more" role="alert">{(text().namesake_warning)(&shown)}</p> })}
-        <details class="person-more">
+        <details
+            class="person-more"
+            prop:open=is_open.get_untracked()
+            node_ref=details
+            on:toggle=move |_| is_open.set(details.get_untracked().is_some_and(|details| details.open()))
+        >
             <summary>{(text().trust_title)(&shown)}</summary>
             <p class="hint">{(text().words_note)(&shown)}</p>
             <p class="words" dir="ltr" lang="en">{words}</p>
@@ -190,7 +199,11 @@ fn Trust(stance: Stance) -> impl IntoView {
                     })
                 }}
             </div>
-            <Limits public_key=limited.0 name=limited.1 />
+            // Chromium leaves fields that were made in closed details out of what assistive technology sees, also
+            // once they are open.
+            <Show when=move || is_open.get()>
+                <Limits public_key=limited.with_value(|it| it.0.clone()) name=limited.with_value(|it| it.1.clone()) />
+            </Show>
         </details>
     }
 }

@@ -73,7 +73,6 @@ async fn what_is_set_holds(kind: BrowserKind) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "the driver does not find the fields beside a person, though they are there and named: unexplained"]
 async fn people_are_capped_disconnected_and_forgotten_one_by_one() {
     let _turn = turn().await;
     let bench = Workbench::new();
