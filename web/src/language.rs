@@ -10,10 +10,13 @@ use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 use web::text::language::{LANGUAGES, Language, of};
 use web::text::{loaded, text};
-use web_sys::{HtmlDialogElement, HtmlElement, HtmlSelectElement, Response};
+use web_sys::{HtmlElement, HtmlSelectElement, Response};
 
 use crate::kept;
 use crate::session::Session;
+
+/// The id of what it is chosen with.
+const CHOICE: &str = "language";
 
 /// What is spoken, by its tag.
 #[derive(Clone, Copy)]
@@ -57,12 +60,11 @@ fn choose(session: Session, spoken: Spoken, language: &'static Language) {
         loaded::speak(language);
         if let Some(root) = document().document_element() {
             let _ = root.set_attribute("lang", language.tag);
-            let _ = root.set_attribute("dir", if language.is_rtl { "rtl" } else { "ltr" });
+            let _ = root.set_attribute("dir", language.direction());
         }
-        let before = Before::take();
         spoken.0.set(language.tag);
-        // Once all is drawn, in a tab in the background too.
-        set_timeout(move || before.restore(), Duration::ZERO);
+        // People go on where they were, once all is drawn.
+        set_timeout(focus, Duration::ZERO);
     });
 }
 
@@ -76,34 +78,10 @@ async fn fetch(language: &Language) -> Result<String, JsValue> {
     file.as_string().ok_or(file)
 }
 
-/// What people were at, by the ids of elements, which are the same in all languages.
-struct Before {
-    focus: Option<String>,
-    dialogs: Vec<String>,
-}
-
-impl Before {
-    fn take() -> Self {
-        let focus = document().active_element().map(|element| element.id());
-        let open = document().query_selector_all("dialog[open]");
-        let ids = open.map(|open| {
-            let open = (0..open.length()).filter_map(|i| open.get(i)?.dyn_into().ok());
-            open.map(|dialog: HtmlElement| dialog.id()).collect()
-        });
-        Self { focus: focus.filter(|id| !id.is_empty()), dialogs: ids.unwrap_or_default() }
-    }
-
-    fn restore(&self) {
-        let find = |id: &str| document().get_element_by_id(id);
-        for dialog in self.dialogs.iter().filter_map(|id| find(id)) {
-            if let Ok(dialog) = dialog.dyn_into::<HtmlDialogElement>() {
-                let _ = dialog.show_modal();
-            }
-        }
-        let element = self.focus.as_deref().and_then(find);
-        if let Some(element) = element.and_then(|element| element.dyn_into::<HtmlElement>().ok()) {
-            let _ = element.focus();
-        }
+fn focus() {
+    let choice = document().get_element_by_id(CHOICE);
+    if let Some(choice) = choice.and_then(|choice| choice.dyn_into::<HtmlElement>().ok()) {
+        let _ = choice.focus();
     }
 }
 
@@ -113,8 +91,6 @@ pub(crate) fn LanguageChoice() -> impl IntoView {
     let session = Session::of_page();
     let spoken: Spoken = expect_context();
     let choose = move |select: HtmlSelectElement| {
-        // The keyboard is to be here again when the page is drawn anew.
-        let _ = select.focus();
         if let Some(language) = of(&select.value()) {
             choose(session, spoken, language);
         }
@@ -134,9 +110,9 @@ pub(crate) fn LanguageChoice() -> impl IntoView {
     });
     view! {
         <div class="language">
-            <label for="language">{text().language_label}</label>
+            <label for=CHOICE>{text().language_label}</label>
             <select
-                id="language"
+                id=CHOICE
                 class="field"
                 on:change:target=move |event| choose(event.target())
             >

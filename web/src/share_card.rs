@@ -128,14 +128,14 @@ fn Body(share: Share, is_open: RwSignal<bool>) -> impl IntoView {
         </p>
         {move || copies.get().map(|copies| view! { <p class="copies">{copies}</p> })}
         {move || found.get().map(|(count, first)| view! {
-            <p class="share-found"><bdi>{(text().found_in)(count, &first.join(" · "))}</bdi></p>
+            <p class="share-found"><bdi dir=text().language.direction()>{(text().found_in)(count, &first.join(" · "))}</bdi></p>
         })}
         {move || hint.get().map(|hint| view! {
             <p class="share-hint">{hint} " " <span class="timer">{timer}</span></p>
         })}
         <Show when=move || !others.with(Vec::is_empty)>
             <ul class="share-others">
-                {move || others.get().into_iter().map(|line| view! { <li><bdi>{line}</bdi></li> }).collect_view()}
+                {move || others.get().into_iter().map(|line| view! { <li><bdi dir=text().language.direction()>{line}</bdi></li> }).collect_view()}
             </ul>
         </Show>
         <div role="alert">
@@ -482,7 +482,7 @@ fn Sources(share: Share) -> impl IntoView {
             <h3 class="details-title">{text().sources_title}</h3>
             <ul class="source-list">
                 {move || lines.get().into_iter().map(|(dot, line)| view! {
-                    <li><span class=dot aria-hidden="true"></span><bdi>{line}</bdi></li>
+                    <li><span class=dot aria-hidden="true"></span><bdi dir=text().language.direction()>{line}</bdi></li>
                 }).collect_view()}
             </ul>
         </Show>

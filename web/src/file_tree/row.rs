@@ -29,11 +29,6 @@ pub(super) fn FileRow(files: Files, row: Row) -> impl IntoView {
     } else {
         files.risks.with_value(|risks| Risk::from_number(*risks.get(file as usize)?))
     };
-    let label = match why {
-        Some(why) => format!("{name}, {size_text}. {}", risk(why)),
-        None if is_folder => format!("{name}, {}, {size_text}", (text.files)(places.len() as u32)),
-        None => format!("{name}, {size_text}"),
-    };
     let part = Memo::new(move |_| files.part(node));
     let checked = move || {
         files.can_choose.get().then(|| match part.get() {
@@ -61,18 +56,33 @@ pub(super) fn FileRow(files: Files, row: Row) -> impl IntoView {
         let part = detail.have > 0 && files.can_choose.get();
         part.then(|| text.units.percentage(format::percent(detail.have, size)))
     };
-    let second = move || match detail.get() {
-        _ if is_folder => view! {
-            <span class="hint">{(text.files)(places.len() as u32)}</span>
-        }
-        .into_any(),
-        Some(detail) if detail.hash.is_some() => view! {
-            <code class="hash">{detail.hash}</code>
-        }
-        .into_any(),
-        _ => view! { <span class="hint">{text.hash_unknown}</span> }.into_any(),
+    let count = is_folder.then(|| (text.files)(places.len() as u32));
+    // Drawn by the style: nobody wants to hear it with every row, and it is text in the pane.
+    let hash = move || {
+        let hash = || detail.get().and_then(|detail| detail.hash);
+        (!is_folder).then(|| hash().unwrap_or_else(|| text.hash_unknown.to_owned()))
     };
     let (stem, extension) = split_name(&name);
+    let label = {
+        let (name, size, count) = (name.clone(), size_text.clone(), count.clone());
+        move || {
+            // What is seen, in the order in which it is seen, and more.
+            let seen = [
+                Some(name.clone()),
+                Some(size.clone()),
+                progress(),
+                why.map(|why| short_risk(why).to_owned()),
+                urgency().map(str::to_owned),
+                count.clone(),
+            ];
+            let mut label = seen.into_iter().flatten().collect::<Vec<_>>().join(", ");
+            if let Some(why) = why {
+                label.push_str(". ");
+                label.push_str(risk(why));
+            }
+            label
+        }
+    };
     let press = move || {
         let was_active = is_active.get_untracked();
         files.active.set(Some(node));
@@ -118,14 +128,20 @@ pub(super) fn FileRow(files: Files, row: Row) -> impl IntoView {
                 <span class="stem">{stem.to_owned()}</span>
                 <span class="extension">{extension.to_owned()}</span>
             </bdi>
+            // Spaces are for those who read the row as one text.
+            " "
             <span class="file-size">{size_text}</span>
-            // The label says what of this matters; a hash is not to be read out with every row.
-            <span class="file-second" aria-hidden="true">
+            " "
+            <span class="file-progress">{progress}</span>
+            " "
+            <span class="file-second">
                 {why.map(|why| view! { <span class="risk">{short_risk(why)}</span> })}
+                " "
                 {move || urgency().map(|urgency| view! { <span class="urgency">{urgency}</span> })}
-                {second}
+                " "
+                {count.map(|count| view! { <span class="hint">{count}</span> })}
+                <span class="hash" dir="ltr" data-hash=hash></span>
             </span>
-            <span class="file-progress" aria-hidden="true">{progress}</span>
         </div>
     }
 }

@@ -165,6 +165,14 @@ pub static LANGUAGES: [Language; 6] = [
     },
 ];
 
+impl Language {
+    /// The direction of what is written in it, as `dir`. Sentences that begin with a name from elsewhere
+    /// have it, too, lest the name decide.
+    pub fn direction(&self) -> &'static str {
+        if self.is_rtl { "rtl" } else { "ltr" }
+    }
+}
+
 /// The language with this tag.
 pub fn of(tag: &str) -> Option<&'static Language> {
     LANGUAGES.iter().find(|language| language.tag == tag)
