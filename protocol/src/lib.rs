@@ -33,7 +33,8 @@
 //!    connection.
 //!
 //! Beside it: *Capacity* tells how much a peer can still store, *Halt* that it is stuck with a share, and
-//! *Relay* passes a sealed signal on where the server cannot. The creator's signed [`roster`] locks a room,
+//! *Relay* passes a sealed signal on where the server cannot. *Ping* asks whether the other side is still
+//! there, and *Pong* says so. The creator's signed [`roster`] locks a room,
 //! and *Anew* tells its members of the room that takes its place. *Listen* and *Line* are the room's [`chat`].
 //!
 //! # The poll loop

@@ -47,6 +47,8 @@ pub struct Manifest {
     /// The entry of each file, by [`FileIndex`].
     files: Vec<u32>,
     geometry: Geometry,
+    /// How many files are in no folder.
+    loose_files: u32,
     risky: OnceLock<Vec<(FileIndex, Risk)>>,
 }
 
@@ -184,6 +186,11 @@ impl Manifest {
         &self.entries[self.files[file.0 as usize] as usize]
     }
 
+    /// How many files are in no folder.
+    pub fn loose_files(&self) -> u32 {
+        self.loose_files
+    }
+
     /// How the files are cut.
     pub fn geometry(&self) -> &Geometry {
         &self.geometry
@@ -205,9 +212,12 @@ impl Manifest {
     /// The name of the only file, or of the folder that everything is in, or `None`: then people are
     /// told how many files there are.
     pub fn common_name(&self) -> Option<&str> {
-        let mut tops = self.entries.iter().map(|entry| entry.path.components().next());
-        let first = tops.next()??;
-        tops.all(|top| top == Some(first)).then_some(first)
+        fn top(entry: &Entry) -> Option<&str> {
+            entry.path.components().next()
+        }
+        // In their order, what is between two that are in the same folder is in it too.
+        let (first, last) = (self.entries.first()?, self.entries.last()?);
+        top(first).filter(|first| top(last) == Some(first))
     }
 
     /// What people call the share: the file's name if it is one file, else the folder's name, else
@@ -291,7 +301,9 @@ impl Manifest {
             (0..).zip(&entries).filter(|(_, entry)| is_file(entry)).map(|(i, _)| i).collect();
         let sizes = entries.iter().filter(|entry| is_file(entry)).map(Entry::size);
         let geometry = Geometry::new(piece_size, sizes)?;
-        Ok(Self { origin, entries, files, geometry, risky: OnceLock::new() })
+        let is_loose = |entry: &Entry| is_file(entry) && entry.path.components().nth(1).is_none();
+        let loose_files = entries.iter().filter(|entry| is_loose(entry)).count() as u32;
+        Ok(Self { origin, entries, files, geometry, loose_files, risky: OnceLock::new() })
     }
 }
 

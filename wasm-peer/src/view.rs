@@ -8,7 +8,7 @@ use protocol::event::{
 };
 use protocol::identity::{PublicKey, comparison};
 use protocol::io::{LostCause, PathKind as CorePath};
-use protocol::manifest::{Entry, EntryKind, Manifest};
+use protocol::manifest::Manifest;
 use protocol::names::{Risk as CoreRisk, readable, readable_lines};
 use protocol::piece::FileIndex;
 use protocol::piece_map::{PieceCell, PieceMap as CoreMap};
@@ -106,9 +106,7 @@ pub(crate) fn share(
     now: Instant,
 ) -> ShareInfo {
     let manifest = &view.manifest;
-    let is_in_folder = |(_, entry): (_, &Entry)| entry.path.components().nth(1).is_some();
-    let directories =
-        manifest.entries().iter().filter(|entry| entry.kind == EntryKind::Directory).count();
+    let files = manifest.geometry().files();
     let (state, error) = match &view.state {
         CoreState::Shared => (ShareState::Shared, None),
         CoreState::Detached => (ShareState::Detached, None),
@@ -122,8 +120,8 @@ pub(crate) fn share(
     ShareInfo {
         id: view.id.to_string(),
         title: shown(&manifest.title()),
-        file_count: manifest.geometry().files(),
-        directory_count: count(directories),
+        file_count: files,
+        directory_count: count(manifest.entries().len()) - files,
         total: manifest.total(),
         state,
         waiting: view.waiting.map(|wait| waiting(wait, now)),
@@ -182,8 +180,8 @@ pub(crate) fn share(
         from_creator: view.from_creator,
         origin: manifest.origin().short(),
         pieces: manifest.geometry().pieces(),
-        has_loose_files: !manifest.files().all(is_in_folder),
-        has_folders: manifest.files().any(is_in_folder),
+        has_loose_files: manifest.loose_files() > 0,
+        has_folders: manifest.loose_files() < files,
         risky: risky(manifest),
     }
 }

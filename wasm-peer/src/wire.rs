@@ -180,7 +180,10 @@ pub(crate) enum Command {
 impl Command {
     /// Whether it only asks, and changes nothing.
     pub(crate) fn is_question(&self) -> bool {
-        matches!(self, Self::Pieces { .. })
+        matches!(
+            self,
+            Self::Files { .. } | Self::Look { .. } | Self::Search { .. } | Self::Pieces { .. }
+        )
     }
 }
 

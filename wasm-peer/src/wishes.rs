@@ -6,7 +6,9 @@
 //! <store>/wishes/<share>    a Wish on each line, in JSON; the last that is whole counts
 //! ```
 //!
-//! New lines are added, so that a crash at any point costs no more than the last change. What cannot be remembered, as on a full disk, or cannot be read, is as usual after a reload.
+//! New lines are added, so that a crash at any point costs no more than the last change; only where a file
+//! has grown large and is begun anew it costs what is wanted of that share. What cannot be remembered, as on
+//! a full disk, or cannot be read, is as usual after a reload.
 
 use std::collections::BTreeMap;
 

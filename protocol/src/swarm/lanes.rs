@@ -176,9 +176,8 @@ impl Swarm {
         if self.extras.review_at.is_none_or(|at| at > self.now) {
             return;
         }
-        let received: u64 = self.members.values().map(|member| member.traffic.received).sum();
-        let arrived = received.saturating_sub(self.extras.received);
-        self.extras.received = received;
+        let arrived = self.traffic.received - self.extras.received;
+        self.extras.received = self.traffic.received;
         self.extras.review_at = Some(self.now + REVIEW);
         self.judge(arrived as f64 / REVIEW.as_secs_f64());
         self.close_idle();
@@ -196,8 +195,7 @@ impl Swarm {
     /// Something is fetched: lanes are looked at from now on.
     pub(super) fn watch_lanes(&mut self) {
         if self.extras.review_at.is_none() && self.policy.lanes > 1 {
-            self.extras.received =
-                self.members.values().map(|member| member.traffic.received).sum();
+            self.extras.received = self.traffic.received;
             self.extras.review_at = Some(self.now + REVIEW);
         }
     }

@@ -12,6 +12,7 @@
 //! | `relay.rs` | signals by way of neighbours |
 //! | `peers.rs` | members, connections coming and going, who is let in |
 //! | `effort.rs` | what one connection may cost us |
+//! | `alive.rs` | whether a connection still carries anything |
 //! | `mesh.rs` | whom to connect to, where not everybody fits |
 //! | `gossip.rs` | how shares come to be known to everybody |
 //! | `copies.rs` | receipts, and how many copies the room holds |
