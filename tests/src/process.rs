@@ -77,6 +77,14 @@ impl Process {
         }
     }
 
+    /// Whether it runs or how it ended, in words.
+    pub fn standing(&mut self) -> String {
+        match self.child.try_wait() {
+            Ok(Some(status)) => format!("ended ({status})"),
+            _ => "runs".to_owned(),
+        }
+    }
+
     /// Sends it what Ctrl-C sends.
     pub fn interrupt(&self) {
         signal(self.pid(), Signal::INT);

@@ -196,7 +196,10 @@ impl Shoal {
         let found = self
             .next(SOON, |event| (event["event"] == name && wanted(&event)).then_some(event))
             .await;
-        found.unwrap_or_else(|| panic!("waited {SOON:?} in vain for: a {name} event of shoal"))
+        found.unwrap_or_else(|| {
+            let standing = self.process.standing();
+            panic!("waited {SOON:?} in vain for: a {name} event of shoal, which {standing}")
+        })
     }
 
     /// The link that `send` prints, or none if it fails before that.

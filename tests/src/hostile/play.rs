@@ -258,7 +258,13 @@ impl Play {
             Behaviour::RepeatedJoins => {
                 return self.pester(member.clone(), PESTER);
             }
-            Behaviour::FakeJoins | Behaviour::JoinedAgain => {
+            Behaviour::FakeJoins => {
+                return self.pester(member.clone(), PESTER * 10);
+            }
+            // At once: whoever is in for a moment could meet others in it.
+            Behaviour::JoinedAgain => {
+                self.misdeed();
+                self.pester_once(member);
                 return self.pester(member.clone(), PESTER * 10);
             }
             _ => return,
