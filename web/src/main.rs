@@ -72,6 +72,8 @@ mod status;
 mod tab;
 #[cfg(target_arch = "wasm32")]
 mod theme;
+#[cfg(target_arch = "wasm32")]
+mod urgency;
 
 #[cfg(target_arch = "wasm32")]
 fn main() {

@@ -8,9 +8,6 @@ use web::device::device_name;
 
 use crate::kept;
 
-/// What a rate can be, in MB/s.
-pub(crate) const RATES: (f64, f64) = (0.001, 100_000.0);
-
 /// What is sent to and received from somebody at most, in bytes per second.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Caps {

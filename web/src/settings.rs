@@ -8,7 +8,7 @@ mod control;
 mod groups;
 mod told;
 
-pub(crate) use control::Number;
+pub(crate) use control::Rate;
 
 use leptos::html;
 use leptos::prelude::*;

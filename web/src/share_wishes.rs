@@ -1,11 +1,12 @@
 //! What people want of a share as a whole: how urgent it is among several, and whether it is passed on.
 
 use leptos::prelude::*;
-use wasm_peer::api::{Priority, ShareState, Withheld};
+use wasm_peer::api::{ShareState, Withheld};
 use web::text::text;
 
 use crate::session::Session;
 use crate::share_card::{Share, is_ours};
+use crate::urgency::Urgency;
 
 #[component]
 pub(crate) fn ShareWishes(share: Share) -> impl IntoView {
@@ -13,7 +14,8 @@ pub(crate) fn ShareWishes(share: Share) -> impl IntoView {
     let id = move || share.with_untracked(|share| share.id.clone());
     let state = Memo::new(move |_| share.with(|share| share.state));
     let withheld = Memo::new(move |_| share.with(|share| share.withheld));
-    let priority = Memo::new(move |_| share.with(|share| share.priority));
+    let priority = Memo::new(move |_| share.with(|share| Some(share.priority)));
+    let now = Signal::from(priority);
     // Of what is not here nothing can be passed on, and what is complete is not waited for.
     let can_serve = move || !matches!(state.get(), ShareState::Available | ShareState::Failed);
     let can_wait = move || !is_ours(state.get()) && state.get() != ShareState::Complete;
@@ -27,35 +29,11 @@ pub(crate) fn ShareWishes(share: Share) -> impl IntoView {
     };
     let note_id = format!("serving-{}", id());
     let described_by = note_id.clone();
-    let options = [
-        (Priority::High, text().priority_high),
-        (Priority::Normal, text().priority_normal),
-        (Priority::Low, text().priority_low),
-    ];
+    let choose = Callback::new(move |priority| session.set_priority(id(), priority));
     view! {
         <div class="wishes">
             <Show when=can_wait>
-                <label class="choice">
-                    {text().share_priority}
-                    <select
-                        class="select"
-                        on:change=move |event| {
-                            let number = event_target_value(&event).parse().unwrap_or(0);
-                            if let Some(priority) = Priority::from_number(number) {
-                                session.set_priority(id(), priority);
-                            }
-                        }
-                    >
-                        {options.map(|(it, label)| view! {
-                            <option
-                                value=Priority::number(Some(it)).to_string()
-                                prop:selected=move || priority.get() == it
-                            >
-                                {label}
-                            </option>
-                        }).into_iter().collect_view()}
-                    </select>
-                </label>
+                <Urgency label=text().share_priority now=now choose=choose />
             </Show>
             <div class="serving" hidden=move || !can_serve()>
                 <label class="tick">

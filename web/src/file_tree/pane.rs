@@ -1,12 +1,13 @@
 //! What there is to know and to do about one file or folder.
 
 use leptos::prelude::*;
-use wasm_peer::api::Risk;
+use wasm_peer::api::{Priority, Risk};
 use web::text::text;
 use web::tree::{NodeIndex, Part};
 
 use super::Files;
 use crate::share_card::risk;
+use crate::urgency::Urgency;
 
 #[component]
 pub(super) fn Pane(files: Files, node: NodeIndex) -> impl IntoView {
@@ -37,6 +38,13 @@ pub(super) fn Pane(files: Files, node: NodeIndex) -> impl IntoView {
     };
     let saveable = Memo::new(move |_| detail.get().is_some_and(|detail| detail.saveable));
     let part = Memo::new(move |_| files.part(node));
+    let urgency = Signal::derive(move || {
+        let number =
+            files.tree.with_value(|tree| files.priorities.with(|it| tree.priority(node, it)));
+        number.and_then(Priority::from_number)
+    });
+    let choose =
+        Callback::new(move |priority| files.prioritise(node, Priority::number(Some(priority))));
     let (named, label) = (path.clone(), path.clone());
     let save = move || {
         let label = (text.save_named)(&named);
@@ -74,45 +82,10 @@ pub(super) fn Pane(files: Files, node: NodeIndex) -> impl IntoView {
             <div class="file-choices">
                 {move || (files.can_choose.get() && !is_alone).then(|| view! {
                     {want}
-                    <Urgency files node />
+                    <Urgency label=text.priority now=urgency choose=choose />
                 })}
                 {save}
             </div>
         </div>
-    }
-}
-
-/// How urgent a file is, or all that is wanted of a folder.
-#[component]
-fn Urgency(files: Files, node: NodeIndex) -> impl IntoView {
-    let text = text();
-    let now = Memo::new(move |_| {
-        files.tree.with_value(|tree| files.priorities.with(|it| tree.priority(node, it)))
-    });
-    let option = move |number: u8, label: &'static str| {
-        view! {
-            <option value=number.to_string() prop:selected=move || now.get() == Some(number)>
-                {label}
-            </option>
-        }
-    };
-    view! {
-        <label class="choice">
-            {text.priority}
-            <select
-                class="select"
-                on:change=move |event| {
-                    if let Ok(number) = event_target_value(&event).parse() {
-                        files.prioritise(node, number);
-                    }
-                }
-            >
-                // Where nothing is wanted, or not all of it alike, none holds.
-                <option value="" hidden=true prop:selected=move || now.get().is_none()>{"–"}</option>
-                {option(3, text.priority_high)}
-                {option(2, text.priority_normal)}
-                {option(1, text.priority_low)}
-            </select>
-        </label>
     }
 }

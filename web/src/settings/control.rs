@@ -2,6 +2,7 @@
 //! each shows and sets is a pair of functions on what people prefer.
 
 use leptos::prelude::*;
+use web::text::text;
 
 use crate::preferences::Preferences;
 use crate::session::Session;
@@ -116,6 +117,42 @@ pub(crate) fn Number(
                 event.target().set_value(&untrack(shown));
             }
         />
+    }
+}
+
+/// A bound on bytes per second, or none.
+pub(super) fn cap(said: Said, get: Getter<Option<u64>>, set: Setter<Option<u64>>) -> AnyView {
+    let session = Session::of_page();
+    let value = Signal::derive(move || session.preferences.with(get));
+    let set = move |value| session.prefer(|preferences| set(preferences, value));
+    let Said { id, label, note } = said;
+    let usual = text().unlimited.to_owned();
+    view! {
+        <div class="setting">
+            <Rate id=id.to_owned() label note=note_id(id) usual value set=Callback::new(set) />
+            <p id=note_id(id) class="hint">{note}</p>
+        </div>
+    }
+    .into_any()
+}
+
+/// The label and the field of a bound on bytes per second, which people give in megabytes.
+#[component]
+pub(crate) fn Rate(
+    id: String,
+    label: String,
+    /// The id of what describes it.
+    note: String,
+    usual: String,
+    value: Signal<Option<u64>>,
+    set: Callback<Option<u64>>,
+) -> impl IntoView {
+    let units = text().units;
+    let megabytes = Signal::derive(move || value.get().map(|bytes| bytes as f64 / 1e6));
+    let set = move |typed: Option<f64>| set.run(typed.map(|it| (it * 1e6).round() as u64));
+    view! {
+        <label for=id.clone()>{format!("{label} ({}{})", units.bytes[2], units.per_second)}</label>
+        <Number id note usual bounds=(0.001, 1e5) value=megabytes set=Callback::new(set) />
     }
 }
 

@@ -5,11 +5,11 @@ use leptos::task::spawn_local;
 use wasm_peer::api::{Accept, PathPolicy, Service};
 use web::text::text;
 
-use super::control::{choice, chosen, group, note_id, number, said, switch, switched};
+use super::control::{cap, choice, chosen, group, note_id, number, said, switch, switched};
+use crate::notify;
 use crate::preferences::{Preferences, own_name};
 use crate::session::Session;
 use crate::theme::Theme;
-use crate::{notify, preferences};
 
 /// Who we are to others.
 pub(super) fn identity() -> AnyView {
@@ -128,43 +128,29 @@ pub(super) fn systems() -> AnyView {
 /// How much of everything.
 pub(super) fn resources() -> AnyView {
     let text = text();
-    let unlimited = || text.unlimited.to_owned();
-    let rate = |label: &str| format!("{label} ({}{})", text.units.bytes[2], text.units.per_second);
     let size = |label: &str, unit: usize| format!("{label} ({})", text.units.bytes[unit]);
     group(
         text.resources_title,
         vec![
-            number(
-                said("set-upload", &rate(text.upload_cap), text.upload_cap_note),
-                unlimited(),
-                preferences::RATES,
-                |it| megabytes(it.policy.upload),
-                |it, value| it.policy.upload = bytes(value, 1e6),
+            cap(
+                said("set-upload", text.upload_cap, text.upload_cap_note),
+                |it| it.policy.upload,
+                |it, value| it.policy.upload = value,
             ),
-            number(
-                said("set-download", &rate(text.download_cap), text.download_cap_note),
-                unlimited(),
-                preferences::RATES,
-                |it| megabytes(it.policy.download),
-                |it, value| it.policy.download = bytes(value, 1e6),
+            cap(
+                said("set-download", text.download_cap, text.download_cap_note),
+                |it| it.policy.download,
+                |it, value| it.policy.download = value,
             ),
-            number(
-                said("set-upload-each", &rate(text.upload_each_cap), text.upload_each_cap_note),
-                unlimited(),
-                preferences::RATES,
-                |it| megabytes(it.policy.upload_per_peer),
-                |it, value| it.policy.upload_per_peer = bytes(value, 1e6),
+            cap(
+                said("set-upload-each", text.upload_each_cap, text.upload_each_cap_note),
+                |it| it.policy.upload_per_peer,
+                |it, value| it.policy.upload_per_peer = value,
             ),
-            number(
-                said(
-                    "set-download-each",
-                    &rate(text.download_each_cap),
-                    text.download_each_cap_note,
-                ),
-                unlimited(),
-                preferences::RATES,
-                |it| megabytes(it.policy.download_per_peer),
-                |it, value| it.policy.download_per_peer = bytes(value, 1e6),
+            cap(
+                said("set-download-each", text.download_each_cap, text.download_each_cap_note),
+                |it| it.policy.download_per_peer,
+                |it, value| it.policy.download_per_peer = value,
             ),
             switch(
                 said("set-lan-exempt", text.lan_exempt, text.lan_exempt_note),
@@ -173,7 +159,7 @@ pub(super) fn resources() -> AnyView {
             ),
             number(
                 said("set-storage", &size(text.storage_budget, 3), text.storage_budget_note),
-                unlimited(),
+                text.unlimited.to_owned(),
                 (0.01, 1e5),
                 |it| it.policy.storage.map(|it| it as f64 / 1e9),
                 |it, value| it.policy.storage = bytes(value, 1e9),
@@ -182,7 +168,7 @@ pub(super) fn resources() -> AnyView {
                 said("set-memory", &size(text.memory_in_flight, 2), text.memory_in_flight_note),
                 text.units.size(16 << 20),
                 (1.0, 1e3),
-                |it| megabytes(it.policy.memory_in_flight),
+                |it| it.policy.memory_in_flight.map(|it| it as f64 / 1e6),
                 |it, value| it.policy.memory_in_flight = bytes(value, 1e6),
             ),
             number(
@@ -292,10 +278,6 @@ fn named<T: PartialEq>(all: &'static [(&'static str, T)], value: &T) -> &'static
 
 fn valued<T: Copy + Default>(all: &'static [(&'static str, T)], name: &str) -> T {
     all.iter().find(|(it, _)| *it == name).map(|(_, value)| *value).unwrap_or_default()
-}
-
-fn megabytes(bytes: Option<u64>) -> Option<f64> {
-    bytes.map(|bytes| bytes as f64 / 1e6)
 }
 
 fn bytes(value: Option<f64>, unit: f64) -> Option<u64> {

@@ -8,6 +8,16 @@ use web::usage::Usage;
 
 use crate::session::Session;
 
+fn section(id: &'static str, title: &'static str, content: impl IntoView + 'static) -> AnyView {
+    view! {
+        <section class="settings-group" aria-labelledby=id>
+            <h3 id=id class="settings-title">{title}</h3>
+            {content.into_any()}
+        </section>
+    }
+    .into_any()
+}
+
 /// What others, and the server, get to know of us.
 pub(super) fn seen() -> AnyView {
     let session = Session::of_page();
@@ -27,16 +37,13 @@ pub(super) fn seen() -> AnyView {
             [name, key, address.to_owned(), text.seen_shares.to_owned()]
         })
     };
-    view! {
-        <section class="settings-group" aria-labelledby="seen-title">
-            <h3 id="seen-title" class="settings-title">{text().seen_title}</h3>
-            <ul class="settings-list">
-                {move || lines().map(|line| view! { <li>{line}</li> }).into_iter().collect_view()}
-            </ul>
-            <p class="hint">{text().server_sees}</p>
-        </section>
-    }
-    .into_any()
+    let content = view! {
+        <ul class="settings-list">
+            {move || lines().map(|line| view! { <li>{line}</li> }).into_iter().collect_view()}
+        </ul>
+        <p class="hint">{text().server_sees}</p>
+    };
+    section("seen-title", text().seen_title, content)
 }
 
 /// Whom people trust and avoid, in all rooms.
@@ -57,13 +64,7 @@ pub(super) fn people() -> AnyView {
         }
         .into_any(),
     };
-    view! {
-        <section class="settings-group" aria-labelledby="known-title">
-            <h3 id="known-title" class="settings-title">{text().known_people_title}</h3>
-            {list}
-        </section>
-    }
-    .into_any()
+    section("known-title", text().known_people_title, list)
 }
 
 fn known(session: Session, person: Person) -> impl IntoView {
@@ -104,15 +105,12 @@ pub(super) fn usage() -> AnyView {
         let units = text().units;
         say(&units.size(usage.sent), &units.size(usage.received))
     };
-    view! {
-        <section class="settings-group" aria-labelledby="usage-title">
-            <h3 id="usage-title" class="settings-title">{text().usage_title}</h3>
-            <p>{move || line(text().usage_now, session.usage.get())}</p>
-            <p>{move || line(text().usage_in_all, session.usage_in_all.get())}</p>
-            <button class="button is-quiet" on:click=move |_| session.forget_usage()>
-                {text().usage_anew}
-            </button>
-        </section>
-    }
-    .into_any()
+    let content = view! {
+        <p>{move || line(text().usage_now, session.usage.get())}</p>
+        <p>{move || line(text().usage_in_all, session.usage_in_all.get())}</p>
+        <button class="button is-quiet" on:click=move |_| session.forget_usage()>
+            {text().usage_anew}
+        </button>
+    };
+    section("usage-title", text().usage_title, content)
 }
