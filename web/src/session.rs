@@ -1,7 +1,12 @@
 //! The one room the page is in, or none: entering and leaving it, what people ask of it, and what it tells,
 //! as signals that the views read. No view talks to the [`Peer`] itself.
+//!
+//! What people ask is in `requests` and `files`, what the peer tells and what is kept of that in `told`; here is
+//! the rest: what there is to read, and how a room is entered and left.
 
 mod files;
+mod requests;
+mod told;
 
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
@@ -9,21 +14,17 @@ use std::time::Duration;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 use wasm_bindgen::prelude::*;
-use wasm_peer::api::{
-    EventKind, PeerEvent, PieceMap, ServerState, ShareInfo, ShareState, SharedFile, Standing, State,
-};
+use wasm_peer::api::{PieceMap, ServerState, ShareInfo, ShareState, SharedFile, State};
 use wasm_peer::peer::Peer;
 use web::invite;
-use web::rooms::{RecentRoom, Rooms, Unfinished};
+use web::rooms::Rooms;
 use web::roster::Roster;
-use web::text::causes::translated;
 use web::text::text;
 use web::usage::Usage;
-use web_sys::FileSystemDirectoryHandle;
 
 use crate::chat::Talk;
 use crate::preferences::{Preferences, without};
-use crate::{browser, kept, notify, status};
+use crate::{browser, kept, status};
 
 /// What fills the page.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -283,238 +284,6 @@ impl Session {
         self.shut.with(|shut| shut.iter().any(|key| key == public_key))
     }
 
-    // What people ask.
-
-    /// Shares files, in a new room if we are in none.
-    pub(crate) fn share(self, files: Vec<SharedFile>) {
-        if files.is_empty() {
-            self.adding.set(None);
-            self.notice.set(Some(text().nothing_found.to_owned()));
-            return;
-        }
-        self.notice.set(None);
-        self.adding.set(Some(Adding::Sharing(files.len())));
-        spawn_local(async move {
-            let visit = self.visit.get_value();
-            if self.peer.with_value(Option::is_none) && !self.make_room().await {
-                self.adding.set(None);
-                return;
-            }
-            if let Some(peer) = self.peer.get_value() {
-                let shared = match serde_wasm_bindgen::to_value(&files) {
-                    Ok(files) => peer.share(files).await,
-                    Err(error) => Err(error.into()),
-                };
-                if let Err(error) = shared {
-                    self.complain((text().not_added)(&browser::sentence(&error)));
-                }
-            }
-            if self.visit.get_value() <= visit + 1 {
-                self.adding.set(None);
-            }
-        });
-    }
-
-    /// Enters the room of an invite, be it a link or a code, out of any other.
-    pub(crate) fn join(self, invite: String) {
-        self.end();
-        self.notice.set(None);
-        self.screen.set(Screen::Entering { ours: false });
-        spawn_local(async move {
-            let visit = self.next_visit();
-            self.entered(visit, Peer::join(invite, self.options()).await, false);
-        });
-    }
-
-    /// Leaves the room and forgets its invite.
-    pub(crate) fn leave(self) {
-        self.end();
-        browser::set_fragment(None);
-        self.notice.set(None);
-        self.screen.set(Screen::Home);
-    }
-
-    /// Fetches a share. Without a directory it saves itself as a download once it is complete.
-    pub(crate) fn receive(self, id: String, directory: Option<FileSystemDirectoryHandle>) {
-        self.forget_trouble(&id);
-        let change = |ids: &mut HashSet<String>, member: bool| {
-            if member {
-                ids.insert(id.clone())
-            } else {
-                ids.remove(&id)
-            };
-        };
-        self.save_when_complete.update_value(|ids| change(ids, directory.is_none()));
-        self.into_folder.update(|ids| change(ids, directory.is_some()));
-        self.ask(async move |peer| peer.receive(id, directory).await);
-    }
-
-    /// Stops fetching; what is here stays for the next time, unless it is to be erased.
-    pub(crate) fn stop(self, id: String, erase: bool) {
-        self.save_when_complete.update_value(|ids| {
-            ids.remove(&id);
-        });
-        self.ask(async move |peer| peer.stop(id, erase).await);
-    }
-
-    /// Asks for no more of a share until [`Session::resume`].
-    pub(crate) fn pause(self, id: String) {
-        self.ask(async move |peer| peer.pause(id).await);
-    }
-
-    /// Goes on with a share that was paused, or tries at once what is waited for.
-    pub(crate) fn resume(self, id: String) {
-        self.ask(async move |peer| peer.resume(id).await);
-    }
-
-    /// Tries to reach the server now.
-    pub(crate) fn retry_server(self) {
-        self.ask(async move |peer| peer.retry_server().await);
-    }
-
-    /// Says something to the room.
-    pub(crate) async fn say(self, said: String) -> Result<(), JsValue> {
-        match self.peer.get_value() {
-            Some(peer) => peer.say(said).await,
-            None => Ok(()),
-        }
-    }
-
-    /// Makes a code to be spoken, in place of the one before.
-    pub(crate) fn offer_code(self) {
-        self.ask(async move |peer| peer.offer_code().await);
-    }
-
-    /// Takes the code back.
-    pub(crate) fn withdraw_code(self) {
-        self.ask(async move |peer| peer.withdraw_code().await);
-    }
-
-    /// Goes on sharing files that the browser remembers, if people permit it. To be called from a click.
-    pub(crate) fn allow_access(self, id: String) {
-        self.forget_trouble(&id);
-        self.ask_about(id.clone(), async move |peer| peer.reattach(id).await);
-    }
-
-    /// Goes on sharing with the same files, chosen again, all at once or some after others.
-    pub(crate) fn choose_again(self, id: String, files: Vec<SharedFile>) {
-        self.forget_trouble(&id);
-        let chosen = self.chosen_again.try_update_value(|chosen| {
-            let chosen = chosen.entry(id.clone()).or_default();
-            chosen.retain(|before| files.iter().all(|file| file.path != before.path));
-            chosen.extend(files);
-            serde_wasm_bindgen::to_value(chosen)
-        });
-        self.ask_about(id.clone(), async move |peer| {
-            let chosen = chosen.expect("the session lives as long as the page")?;
-            peer.reattach_files(id.clone(), chosen).await?;
-            self.chosen_again.update_value(|chosen| {
-                chosen.remove(&id);
-            });
-            Ok(())
-        });
-    }
-
-    /// Trusts or avoids somebody from now on, in all rooms.
-    pub(crate) fn set_standing(self, public_key: String, standing: Standing, name: String) {
-        self.ask(async move |peer| {
-            peer.set_standing(public_key, serde_wasm_bindgen::to_value(&standing)?, name).await
-        });
-    }
-
-    /// Lets nobody new in, or everybody with the link again.
-    pub(crate) fn set_locked(self, locked: bool) {
-        self.ask(async move |peer| peer.set_locked(locked).await);
-    }
-
-    /// Starts the room anew without some, and goes there.
-    pub(crate) fn start_anew(self, without: Vec<String>) {
-        self.ask(async move |peer| {
-            let link = peer.start_anew(without).await?;
-            self.join(link);
-            Ok(())
-        });
-    }
-
-    /// Changes what people set; it is kept, and holds at once.
-    pub(crate) fn prefer(self, change: impl FnOnce(&mut Preferences)) {
-        let before = self.preferences.with_untracked(|it| it.policy.clone());
-        self.preferences.update(change);
-        self.preferences.with_untracked(Preferences::keep);
-        if self.preferences.with_untracked(|it| it.policy != before) {
-            self.apply_policy();
-        }
-    }
-
-    /// Disconnects from somebody for as long as we are in this room, or lets them connect again.
-    pub(crate) fn set_shut(self, public_key: String, shut: bool) {
-        self.shut.update(|keys| {
-            keys.retain(|key| *key != public_key);
-            if shut {
-                keys.push(public_key);
-            }
-        });
-        self.apply_policy();
-    }
-
-    /// Enters a room and goes on with these shares as soon as they are there.
-    pub(crate) fn resume_in(self, link: String, shares: Vec<String>) {
-        self.join(link);
-        self.resume_when_there.update_value(|ids| ids.extend(shares));
-    }
-
-    /// Counts what is sent and received from nothing on.
-    pub(crate) fn forget_usage(self) {
-        self.usage.set(Usage::default());
-        self.usage_in_all.set(Usage::default());
-        kept::keep(kept::USAGE, &Usage::default());
-    }
-
-    /// Forgets a room that this browser was in.
-    pub(crate) fn forget_room(self, invite: &str) {
-        self.change_rooms(|rooms| rooms.forget(invite));
-    }
-
-    /// Withdraws a share of ours.
-    pub(crate) fn unshare(self, id: String) {
-        self.ask(async move |peer| peer.unshare(id).await);
-    }
-
-    /// Hands a complete share to the browser as a download.
-    pub(crate) fn save(self, id: String) {
-        if !self.saving.try_update(|saving| saving.insert(id.clone())).unwrap_or(false) {
-            return;
-        }
-        self.forget_trouble(&id);
-        spawn_local(async move {
-            let Some(peer) = self.peer.get_value() else { return };
-            let saved = peer.save(id.clone(), None).await;
-            self.saving.update(|saving| {
-                saving.remove(&id);
-            });
-            if let Err(error) = saved {
-                self.tell_trouble(id, (text().not_saved)(&browser::sentence(&error)));
-            }
-        });
-    }
-
-    /// Has a screen reader say something.
-    pub(crate) fn announce(self, sentence: impl Into<String>) {
-        self.announcement.set(sentence.into());
-    }
-
-    /// Tells people who do not see the page, if they want that.
-    pub(crate) fn notify(self, sentence: &str) {
-        if self.preferences.with_untracked(|it| it.notify) {
-            notify::show(sentence);
-        }
-    }
-
-    /// Tells people that something went wrong.
-    pub(crate) fn complain(self, sentence: String) {
-        self.notice.set(Some(sentence));
-    }
-
     // Entering and leaving.
 
     async fn make_room(self) -> bool {
@@ -613,42 +382,6 @@ impl Session {
         self.ask(async move |peer| peer.set_policy(serde_wasm_bindgen::to_value(&policy)?).await);
     }
 
-    /// Changes the list of rooms, on top of what other tabs made of it.
-    fn change_rooms(self, change: impl FnOnce(&mut Rooms)) {
-        let before: Rooms = kept::load(kept::ROOMS);
-        let mut rooms = before.clone();
-        change(&mut rooms);
-        if rooms != before {
-            kept::keep(kept::ROOMS, &rooms);
-        }
-        self.rooms.set(rooms);
-    }
-
-    /// Keeps what is to be known of the room when people are back on the first screen.
-    pub(crate) fn note_room(self) {
-        let told = self.to_note.try_update_value(std::mem::take).unwrap_or_default();
-        if !told || self.preferences.with_untracked(|it| it.forget_rooms) {
-            return;
-        }
-        let now = self.state.with_untracked(|state| state.as_ref().map(recent_room));
-        if let Some(now) = now {
-            self.change_rooms(|rooms| rooms.note(now));
-        }
-    }
-    /// Counts what was sent and received.
-    fn note_usage(self, state: &State) {
-        let now = Usage { sent: state.sent, received: state.received };
-        let new = now.since(self.counted.get_value());
-        self.counted.set_value(now);
-        if new != Usage::default() {
-            self.usage.update(|usage| *usage = usage.and(new));
-            // Other tabs count too.
-            let in_all = kept::load::<Usage>(kept::USAGE).and(new);
-            kept::keep(kept::USAGE, &in_all);
-            self.usage_in_all.set(in_all);
-        }
-    }
-
     /// Asks the peer for something of which only a failure is to be told; the rest shows in the state.
     fn ask(self, request: impl AsyncFnOnce(Peer) -> Result<(), JsValue> + 'static) {
         let Some(peer) = self.peer.get_value() else { return };
@@ -684,146 +417,9 @@ impl Session {
             troubles.remove(id);
         });
     }
-
-    // What the peer tells.
-
-    fn handle_state(self, state: State) {
-        let now = browser::now_ms();
-        self.told_ms.set(now);
-        self.clock.set(now);
-        let server = self.state.with_untracked(|before| before.as_ref().map(|it| it.server));
-        if server != Some(state.server) {
-            self.server_since_ms.set(now);
-        }
-        let alone = state.peer_id.is_some() && state.peers.is_empty();
-        if alone != self.alone_since_ms.get_untracked().is_some() {
-            self.alone_since_ms.set(alone.then_some(now));
-        }
-        let uploaded = state.shares.iter().map(|share| share.uploaded).sum();
-        let uploads = self.uploads.get_untracked();
-        if uploaded != uploads.bytes {
-            let last_ms = if uploaded > uploads.bytes { now } else { uploads.last_ms };
-            self.uploads.set(Uploads { bytes: uploaded, last_ms });
-        }
-        let mut roster = self.roster.get_untracked();
-        let peers = state.peers.iter().map(|peer| (&*peer.id, &*peer.name));
-        let sources = state.shares.iter().flat_map(|share| &share.sources);
-        roster.update(peers.chain(sources.map(|source| (&*source.peer, &*source.name))));
-        if self.roster.with_untracked(|before| *before != roster) {
-            self.roster.set(roster);
-        }
-        let completed: Vec<String> = state
-            .shares
-            .iter()
-            .filter(|share| share.state == ShareState::Complete)
-            .filter(|share| {
-                self.save_when_complete.try_update_value(|ids| ids.remove(&share.id)) == Some(true)
-            })
-            .map(|share| share.id.clone())
-            .collect();
-        self.note_usage(&state);
-        self.to_note.set_value(true);
-        let is_there = |share: &ShareInfo| {
-            share.state == ShareState::Available
-                && self.resume_when_there.try_update_value(|ids| ids.remove(&share.id))
-                    == Some(true)
-        };
-        let there =
-            state.shares.iter().filter(|share| is_there(share)).map(|share| share.id.clone());
-        let there: Vec<String> = there.collect();
-        self.state.set(Some(state));
-        for id in there {
-            self.receive(id, None);
-        }
-        for id in completed {
-            self.save(id);
-        }
-    }
-
-    fn handle_event(self, event: PeerEvent) {
-        let text = text();
-        let name = untrack(|| match (event.peer, event.name) {
-            // Who is known to the roster may not have a name there yet.
-            (Some(peer), _)
-                if self.roster.with(|it| it.name(&peer).is_some_and(|it| !it.0.is_empty())) =>
-            {
-                self.peer_name(&peer)
-            }
-            (_, Some(name)) if !name.is_empty() => name,
-            _ => text.someone.to_owned(),
-        });
-        let share = event.share;
-        let title = share
-            .as_ref()
-            .and_then(|id| untrack(|| self.share_info(id)))
-            .map(|share| share.title)
-            .unwrap_or_default();
-        if let Some(sentence) = notify::of_event(event.kind, &name, &title) {
-            self.notify(&sentence);
-        }
-        match event.kind {
-            EventKind::PeerConnected => self.announce((text.joined_event)(&name)),
-            EventKind::PeerGone => {
-                let cause = event.message.as_deref().map(translated).unwrap_or_default();
-                self.announce((text.left_event)(&name, &cause));
-            }
-            EventKind::Received => {
-                self.received.update_value(|received| {
-                    received.extend(share);
-                });
-                self.announce((text.received_event)(&name, &title));
-            }
-            EventKind::NotConfirmed => self.complain((text.not_confirmed_event)(&name)),
-            EventKind::Locked => {
-                let locked =
-                    self.state.with_untracked(|it| it.as_ref().is_some_and(|it| it.locked));
-                self.announce(if locked { text.locked_event } else { text.opened_event });
-            }
-            EventKind::StartedAnew => self.new_room.set(event.link),
-            EventKind::Said => {
-                if let Some(line) = event.line {
-                    self.talk.hear(self, line);
-                }
-            }
-            EventKind::Banned => self.complain((text.banned_event)(&name)),
-            // These show as states, which are announced where they stand.
-            EventKind::Joined
-            | EventKind::ServerLost
-            | EventKind::Refused
-            | EventKind::ShareAdded
-            | EventKind::ShareRemoved
-            | EventKind::Waiting
-            | EventKind::Completed
-            | EventKind::Failed
-            | EventKind::CodeTried
-            | EventKind::CodeEnded => {}
-        }
-    }
 }
 
 /// The connection to the server, while in a room.
 pub(crate) fn server_state(session: Session) -> Memo<Option<ServerState>> {
     Memo::new(move |_| session.state.with(|state| state.as_ref().map(|state| state.server)))
-}
-
-/// What is to be known of a room later.
-fn recent_room(state: &State) -> RecentRoom {
-    let unfinished = state.shares.iter().filter(|share| {
-        share.left.is_some_and(|left| !left.complete)
-            || matches!(share.state, ShareState::Opening | ShareState::Receiving)
-    });
-    RecentRoom {
-        invite: invite::fragment(&state.invite_link).to_owned(),
-        last_ms: js_sys::Date::now(),
-        titles: state.shares.iter().map(|share| share.title.clone()).collect(),
-        people: state.peers.iter().map(|peer| peer.name.clone()).collect(),
-        unfinished: unfinished
-            .map(|share| Unfinished {
-                id: share.id.clone(),
-                title: share.title.clone(),
-                have: share.left.map_or(share.have, |left| left.bytes),
-                total: share.wanted,
-            })
-            .collect(),
-    }
 }
