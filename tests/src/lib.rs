@@ -9,7 +9,7 @@
 //! - Nothing sleeps to let something happen: every wait is for an event, and gives up with a sentence
 //!   about what did not happen ([`wait`]).
 //! - Linux only, for `/proc`: the tests look at open memory, bytes read and process trees.
-//! - Browsers are heavy: each test takes its [`turn`], so that one at a time runs.
+//! - Browsers are heavy: each test takes its [`turn`], so that one at a time runs, or two that mostly wait.
 
 pub mod access;
 pub mod browser;
@@ -37,18 +37,19 @@ pub use server::Server;
 pub use shoal::Shoal;
 
 use std::sync::OnceLock;
-use tokio::sync::{Mutex, MutexGuard};
+use tokio::sync::{Semaphore, SemaphorePermit};
 
-static TURN: Mutex<()> = Mutex::const_new(());
+/// The machine, in halves.
+static MACHINE: Semaphore = Semaphore::const_new(2);
 
-/// Waits until no other test of this program runs; hold on to the guard until the test ends.
-pub async fn turn() -> MutexGuard<'static, ()> {
-    TURN.lock().await
+/// Waits until no other test of this program runs; hold on to it until the test ends.
+pub async fn turn() -> SemaphorePermit<'static> {
+    MACHINE.acquire_many(2).await.expect("it is never closed")
 }
 
-/// The same, where nothing else happens on this thread meanwhile.
-fn turn_of_a_thread() -> MutexGuard<'static, ()> {
-    TURN.blocking_lock()
+/// The same for a test that mostly waits: another of that kind may run beside it.
+pub async fn turn_to_wait() -> SemaphorePermit<'static> {
+    MACHINE.acquire().await.expect("it is never closed")
 }
 
 /// Whether the long forms of tests were asked for: `cargo xtask test --long`, or `SHOAL_LONG=1`.

@@ -69,7 +69,8 @@ pub fn isolated(test: impl Future<Output = ()>) {
     let thread = thread::current();
     let name = thread.name().filter(|name| *name != "main");
     let name = name.expect("each test has a thread of its own: leave out --test-threads=1");
-    let _turn = crate::turn_of_a_thread();
+    let runtime = tokio::runtime::Builder::new_current_thread().build();
+    let _turn = runtime.expect("a runtime can be started").block_on(crate::turn_to_wait());
     let mut command = inside(&[name, "--exact", "--nocapture"]).expect("this program knows itself");
     let output = command.output().expect("setpriv and unshare are installed (util-linux)");
     for line in [output.stdout, output.stderr].concat().split(|byte| *byte == b'\n') {

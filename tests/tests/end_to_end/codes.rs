@@ -6,13 +6,13 @@
 //! - the page completes words, and says what is wrong with a code before it is tried.
 
 use serde_json::Value;
-use tests::{Browser, BrowserKind, Page, Server, Shoal, turn};
+use tests::{Browser, BrowserKind, Page, Server, Shoal, turn, turn_to_wait};
 
 use crate::{MIB, Workbench};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_code_leads_from_command_to_command_once() {
-    let _turn = turn().await;
+    let _turn = turn_to_wait().await;
     let bench = Workbench::new();
     let server = Server::start().await;
     let file = bench.file("spoken of.bin", 3 * MIB + 1);
@@ -36,7 +36,7 @@ async fn a_code_leads_from_command_to_command_once() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_wrong_word_is_told_at_both_ends_and_another_code_can_be_made() {
-    let _turn = turn().await;
+    let _turn = turn_to_wait().await;
     let bench = Workbench::new();
     let server = Server::start().await;
     let file = bench.file("guessed at.bin", MIB);
@@ -69,7 +69,7 @@ async fn a_wrong_word_is_told_at_both_ends_and_another_code_can_be_made() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_code_that_expired_says_so() {
-    let _turn = turn().await;
+    let _turn = turn_to_wait().await;
     let bench = Workbench::new();
     let server = Server::with(&["--code-life", "1"]).await;
     let file = bench.file("too late.bin", MIB);

@@ -9,13 +9,13 @@ use std::time::Duration;
 
 use native_peer::storage::DiskStorage;
 use native_peer::{DeviceKey, Options, Peer, sources};
-use tests::{Server, Shoal, files, turn};
+use tests::{Server, Shoal, files, turn_to_wait};
 
 use crate::{MIB, Workbench, link_to_an_empty_room};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn files_of_all_sizes_go_from_command_to_command() {
-    let _turn = turn().await;
+    let _turn = turn_to_wait().await;
     let bench = Workbench::new();
     let server = Server::start().await;
     let mut files = bench.edges();
@@ -38,7 +38,7 @@ async fn files_of_all_sizes_go_from_command_to_command() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_command_that_waits_in_the_room_receives_what_a_later_peer_shares() {
-    let _turn = turn().await;
+    let _turn = turn_to_wait().await;
     let bench = Workbench::new();
     let server = Server::start().await;
     let file = bench.file("late.bin", 7 * MIB);
@@ -64,7 +64,7 @@ async fn a_command_that_waits_in_the_room_receives_what_a_later_peer_shares() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_that_is_there_already_is_overwritten() {
-    let _turn = turn().await;
+    let _turn = turn_to_wait().await;
     let bench = Workbench::new();
     let server = Server::start().await;
     let file = bench.file("report.pdf", MIB);
@@ -83,7 +83,7 @@ async fn nothing_that_is_there_already_is_overwritten() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn text_that_is_no_invite_is_an_error_and_not_success() {
-    let _turn = turn().await;
+    let _turn = turn_to_wait().await;
     let bench = Workbench::new();
     let mut receiver =
         Shoal::receive("http://127.0.0.1:9/#not-an-invite", &bench.folder("into"), &[]);

@@ -19,7 +19,7 @@ use std::time::Duration;
 use native_peer::InviteLink;
 use native_peer::storage::audit;
 use tests::wait::SOON;
-use tests::{Random, Server, Shoal, is_long, turn};
+use tests::{Random, Server, Shoal, is_long, turn, turn_to_wait};
 use tokio::time::Instant;
 
 use crate::{MIB, Made, PIECE, Workbench};
@@ -50,7 +50,7 @@ async fn receivers_killed_anywhere_go_on_and_claim_nothing_false() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn senders_killed_anywhere_go_on_under_the_same_link() {
-    let _turn = turn().await;
+    let _turn = turn_to_wait().await;
     let setting = Setting::new("senders").await;
     let outcomes = setting.many(async |n, delay| setting.kill_sender(n, delay).await).await;
     setting.report(&outcomes);

@@ -7,7 +7,7 @@
 use serde_json::Value;
 use tests::page::Page;
 use tests::wait::{SOON, until};
-use tests::{Browser, BrowserKind, Server, Shoal, turn};
+use tests::{Browser, BrowserKind, Server, Shoal, turn, turn_to_wait};
 
 use crate::{PIECE, Workbench};
 
@@ -27,7 +27,7 @@ async fn the_creator_of_a_room_knows_people_locks_it_and_starts_it_anew_without_
         member.complete().await;
     }
 
-    let met = met_the_creator(&anna);
+    let met = met_the_creator(&anna).await;
     let words = met["words"].as_str().expect("there are words to compare");
     assert_eq!(words.split_whitespace().count(), 6, "{words}");
     assert_eq!(shown_words(&page, "Anna").await, words);
@@ -61,7 +61,7 @@ async fn the_creator_of_a_room_knows_people_locks_it_and_starts_it_anew_without_
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_command_locks_the_room_after_its_guests_and_receives_from_trusted_people_only() {
-    let _turn = turn().await;
+    let _turn = turn_to_wait().await;
     let bench = Workbench::new();
     let server = Server::start().await;
     let file = bench.file("for one guest.bin", PIECE + 1);
@@ -107,12 +107,13 @@ async fn a_command_locks_the_room_after_its_guests_and_receives_from_trusted_peo
     assert!(second.events().iter().all(|event| event["event"] != "share"), "it saw what is shared");
 }
 
-/// How a member was told of the page, which calls itself after its browser.
-fn met_the_creator(member: &Shoal) -> Value {
-    let events = member.events().into_iter();
-    let mut met = events.filter(|event| event["event"] == "peer-connected");
-    met.find(|event| event["name"] != "Anna" && event["name"] != "Bert")
-        .expect("they are connected")
+/// How a member is told of the page, which calls itself after its browser. All pieces may have come from
+/// somebody else before.
+async fn met_the_creator(member: &Shoal) -> Value {
+    let is_it = |event: &Value| {
+        event["event"] == "peer-connected" && event["name"] != "Anna" && event["name"] != "Bert"
+    };
+    until("the page", SOON, async || member.events().into_iter().find(is_it)).await
 }
 
 async fn shown_words(page: &Page<'_>, name: &str) -> String {

@@ -11,7 +11,7 @@ use native_peer::{DeviceKey, InviteLink, Options, Peer, ShareState};
 use protocol::io::Channel;
 use tests::proc::contains;
 use tests::wait::{SOON, until};
-use tests::{Browser, BrowserKind, Server, Shoal, turn};
+use tests::{Browser, BrowserKind, Server, Shoal, turn_to_wait};
 
 use crate::{Made, PIECE, Workbench};
 
@@ -19,7 +19,7 @@ const CULPRIT: &str = "Mallory";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_peer_that_sends_wrong_bytes_is_named_and_the_transfer_completes_from_another() {
-    let _turn = turn().await;
+    let _turn = turn_to_wait().await;
     let bench = Workbench::new();
     let server = Server::start().await;
     let file = bench.file("wanted.bin", 64 * PIECE);
@@ -53,7 +53,7 @@ async fn a_peer_that_sends_wrong_bytes_is_named_and_the_transfer_completes_from_
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_that_a_peer_sends_wrong_is_stored() {
-    let _turn = turn().await;
+    let _turn = turn_to_wait().await;
     let bench = Workbench::new();
     let server = Server::start().await;
     let file = bench.file("wanted.bin", 64 * PIECE);

@@ -5,13 +5,13 @@
 //! - the device is kept awake while something moves, and only then.
 
 use tests::page::Article;
-use tests::{Browser, BrowserKind, Server, Shoal, turn};
+use tests::{Browser, BrowserKind, Server, Shoal, turn_to_wait};
 
 use crate::{MIB, Workbench, link_to_an_empty_room};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn whatever_is_waited_for_has_a_name_a_timer_and_something_that_helps() {
-    let _turn = turn().await;
+    let _turn = turn_to_wait().await;
     let bench = Workbench::new();
     let server = Server::start().await;
     let browser = Browser::start(BrowserKind::Chromium).await;

@@ -12,7 +12,7 @@
 
 use tests::page::{Article, Page};
 use tests::wait::SOON;
-use tests::{Browser, BrowserKind, Random, Server, Shoal, files, is_long, turn};
+use tests::{Browser, BrowserKind, Random, Server, Shoal, files, is_long, turn, turn_to_wait};
 
 use crate::{MIB, PIECE, Workbench};
 
@@ -29,7 +29,7 @@ async fn what_a_kill_broke_off_is_resumed_without_fetching_again() {
 }
 
 async fn broken_off(end: impl Fn(&Shoal)) {
-    let _turn = turn().await;
+    let _turn = turn_to_wait().await;
     let bench = Workbench::new();
     let server = Server::start().await;
     let file = bench.file("interrupted.bin", TOTAL);

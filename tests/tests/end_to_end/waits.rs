@@ -14,7 +14,7 @@ use native_peer::storage::DiskStorage;
 use native_peer::{DeviceKey, InviteLink, Options, Peer, ShareId, sources};
 use serde_json::Value;
 use tests::wait::{SOON, until};
-use tests::{Server, Shoal, turn};
+use tests::{Server, Shoal, turn_to_wait};
 
 use crate::{MIB, Workbench, link_to_an_empty_room};
 
@@ -29,7 +29,7 @@ async fn waits(shoal: &mut Shoal, cause: &str) -> Value {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_full_disk_is_waited_for_and_receiving_goes_on_once_there_is_room() {
-    let _turn = turn().await;
+    let _turn = turn_to_wait().await;
     let bench = Workbench::new();
     let server = Server::start().await;
     let file = bench.file("large.bin", 16 * MIB);
@@ -57,7 +57,7 @@ async fn a_full_disk_is_waited_for_and_receiving_goes_on_once_there_is_room() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_disk_that_stays_full_is_given_up_after_the_timeout() {
-    let _turn = turn().await;
+    let _turn = turn_to_wait().await;
     let bench = Workbench::new();
     let server = Server::start().await;
     let file = bench.file("large.bin", 16 * MIB);
@@ -73,7 +73,7 @@ async fn a_disk_that_stays_full_is_given_up_after_the_timeout() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_empty_room_and_one_where_nothing_is_shared_are_told_apart() {
-    let _turn = turn().await;
+    let _turn = turn_to_wait().await;
     let bench = Workbench::new();
     let server = Server::start().await;
     let (_, link) = link_to_an_empty_room(&server);
@@ -89,7 +89,7 @@ async fn an_empty_room_and_one_where_nothing_is_shared_are_told_apart() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_sender_that_stands_still_or_leaves_is_waited_for_by_name() {
-    let _turn = turn().await;
+    let _turn = turn_to_wait().await;
     let bench = Workbench::new();
     let server = Server::start().await;
     let file = bench.file("slow.bin", 16 * MIB);
@@ -117,7 +117,7 @@ async fn a_sender_that_stands_still_or_leaves_is_waited_for_by_name() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_changed_since_it_was_shared_is_refused_by_name() {
-    let _turn = turn().await;
+    let _turn = turn_to_wait().await;
     let bench = Workbench::new();
     let server = Server::start().await;
     let file = bench.file("letter.txt", 1000);
@@ -140,7 +140,7 @@ async fn what_changed_since_it_was_shared_is_refused_by_name() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn bytes_that_changed_in_secret_are_found_when_they_are_read() {
-    let _turn = turn().await;
+    let _turn = turn_to_wait().await;
     let bench = Workbench::new();
     let server = Server::start().await;
     let file = bench.file("letter.bin", MIB);
@@ -169,7 +169,7 @@ async fn bytes_that_changed_in_secret_are_found_when_they_are_read() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn those_who_paused_and_files_that_changed_are_told_to_the_other_side() {
-    let _turn = turn().await;
+    let _turn = turn_to_wait().await;
     let bench = Workbench::new();
     let server = Server::start().await;
     let (invite, link) = link_to_an_empty_room(&server);
@@ -197,7 +197,7 @@ async fn those_who_paused_and_files_that_changed_are_told_to_the_other_side() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_receiver_that_paused_is_told_to_the_sender() {
-    let _turn = turn().await;
+    let _turn = turn_to_wait().await;
     let bench = Workbench::new();
     let server = Server::start().await;
     let file = bench.file("held.bin", 4 * MIB);
@@ -230,7 +230,7 @@ async fn receiving(link: &str, folder: &Path) -> (Peer, ShareId) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_network_and_no_server_are_told_apart() {
-    let _turn = turn().await;
+    let _turn = turn_to_wait().await;
     let bench = Workbench::new();
     let server = Server::start().await;
     let (invite, link) = link_to_an_empty_room(&server);
@@ -250,7 +250,7 @@ async fn no_network_and_no_server_are_told_apart() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_refuses_is_an_error_that_says_what_to_do() {
-    let _turn = turn().await;
+    let _turn = turn_to_wait().await;
     let bench = Workbench::new();
     let server = Server::with(&["--max-members", "1"]).await;
     let file = bench.file("file", 1);

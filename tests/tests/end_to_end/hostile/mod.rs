@@ -89,23 +89,25 @@ impl Setting {
         attempt: impl AsyncFn(&Self, Behaviour),
     ) {
         let attempt = &attempt;
-        let results: Vec<(Behaviour, bool)> = stream::iter(behaviours)
-            .map(|&behaviour| async move {
-                let tried = AssertUnwindSafe(attempt(self, behaviour)).catch_unwind().await;
-                if tried.is_err() {
-                    eprintln!("--- that was {behaviour:?} between {}", self.pairing);
-                }
-                (behaviour, tried.is_ok())
-            })
-            .buffered(side_by_side)
-            .collect()
-            .await;
-        for (behaviour, is_right) in &results {
+        let mut results: Vec<(usize, Behaviour, bool)> =
+            stream::iter(behaviours.iter().enumerate())
+                .map(|(place, &behaviour)| async move {
+                    let tried = AssertUnwindSafe(attempt(self, behaviour)).catch_unwind().await;
+                    if tried.is_err() {
+                        eprintln!("--- that was {behaviour:?} between {}", self.pairing);
+                    }
+                    (place, behaviour, tried.is_ok())
+                })
+                .buffer_unordered(side_by_side)
+                .collect()
+                .await;
+        results.sort_by_key(|(place, ..)| *place);
+        for (_, behaviour, is_right) in &results {
             let outcome = expected::outcome(*behaviour);
             let told = if *is_right { outcome.in_words() } else { "NOT AS DECLARED".to_owned() };
             println!("| {} | {behaviour:?} | {told} |", self.pairing);
         }
-        let wrong: Vec<_> = results.iter().filter(|(_, is_right)| !is_right).collect();
+        let wrong: Vec<_> = results.iter().filter(|(.., is_right)| !is_right).collect();
         assert!(wrong.is_empty(), "not as declared: {wrong:?}");
     }
 }

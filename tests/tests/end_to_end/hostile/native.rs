@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 use tests::wait::SOON;
-use tests::{Behaviour, Hostile, Server, Shoal, proc, turn};
+use tests::{Behaviour, Hostile, Server, Shoal, proc, turn_to_wait};
 
 use super::expected::{self, Outcome, Told};
 use super::{PATIENCE, RECEIVER, SENDER, Setting, assert_it_kept_to};
@@ -15,7 +15,7 @@ const MOST_MEMORY: u64 = 128 * MIB;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn between_two_commands_a_hostile_server_achieves_nothing() {
-    let _turn = turn().await;
+    let _turn = turn_to_wait().await;
     let setting = Setting::new("command and command").await;
     setting.all(&Behaviour::ALL, SIDE_BY_SIDE, between_commands).await;
 }

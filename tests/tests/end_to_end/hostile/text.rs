@@ -3,14 +3,14 @@
 
 use tests::process::Process;
 use tests::wait::SOON;
-use tests::{Behaviour, Browser, BrowserKind, Hostile, Server, programs, turn};
+use tests::{Behaviour, Browser, BrowserKind, Hostile, Server, programs, turn, turn_to_wait};
 
 use super::native::link_to_nowhere;
 use crate::Workbench;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_server_says_does_not_drive_the_terminal_or_fill_it() {
-    let _turn = turn().await;
+    let _turn = turn_to_wait().await;
     let bench = Workbench::new();
     let server = Server::start().await;
     for behaviour in [Behaviour::RefuseWithMarkup, Behaviour::RefuseAtLength] {
