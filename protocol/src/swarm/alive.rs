@@ -4,7 +4,8 @@
 //! lost, twice as long each time (RFC 9260, section 6.3.3): after five seconds it may stand still for as
 //! long again, though the path is back. So where nothing comes of what was asked for, the other side is
 //! asked whether it is there. A busy one, or one with a slow disk, answers; a connection that does not even
-//! bring that is replaced by a new one, which has not backed off.
+//! bring that is replaced by a new one, which has not backed off. The server is asked with it: a new one cannot
+//! come about where no signal gets through, and the old one may come back by itself.
 
 use super::Swarm;
 use super::peers::Lane;
@@ -14,7 +15,7 @@ use crate::time::{Duration, Instant};
 
 /// When nothing came for so long, the other side is asked whether it is there; if as long again brings nothing,
 /// the connection is replaced. Long enough for people to be told before ([`NOTICEABLE`](super::waits)).
-const QUIET: Duration = Duration::from_millis(3500);
+const QUIET: Duration = Duration::from_secs(3);
 /// Where fewer bytes come per second, blocks may be that long apart, and what we ask waits behind them.
 const LEAST_PACE: f64 = BLOCK_BYTES as f64;
 /// A connection that came back after it was lost, and on which nothing comes of what was asked for so long, is
@@ -90,11 +91,15 @@ impl Swarm {
                 Doubt::Ask => {
                     lane.alive.asked = true;
                     self.tell(connection, &PeerMessage::Ping);
+                    self.ask_server();
                 }
                 Doubt::Replace => {
-                    // It stays if no signal can get through; then this begins anew.
+                    // Where it stays, this begins anew.
                     lane.alive = Alive::new(now);
-                    self.replace_now(connection);
+                    let peer = lane.peer;
+                    if self.has_answering_server(peer) || self.has_way_around(peer) {
+                        self.replace_now(connection);
+                    }
                 }
             }
         }

@@ -36,6 +36,17 @@ impl Swarm {
         !self.ways(to).is_empty()
     }
 
+    /// Whether there is one that is not a connection to this member itself.
+    pub(super) fn has_way_around(&self, to: PeerId) -> bool {
+        self.neighbours().any(|(connection, peer, _)| peer != to && self.is_up(connection))
+    }
+
+    /// Whether the server passes signals on to this member, and has answered what it was asked last.
+    pub(super) fn has_answering_server(&self, to: PeerId) -> bool {
+        let present = self.members.get(&to).is_some_and(|member| member.present);
+        present && self.server == Server::Joined && self.server_asked.is_none()
+    }
+
     /// Sends an envelope the best way there is.
     pub(super) fn pass(&mut self, to: PeerId, envelope: Envelope) {
         let present = self.members.get(&to).is_none_or(|member| member.present);

@@ -146,6 +146,20 @@ fn a_connection_that_carries_nothing_though_ice_sees_nothing_is_replaced() {
 }
 
 #[test]
+fn a_connection_that_carries_nothing_is_kept_while_no_signal_gets_through() {
+    let (mut world, share) = room(1, 2);
+    world.net.uplink = 500e3;
+    world.run_for(4 * SECOND);
+    world.mute(0, true);
+    (0..2).for_each(|peer| world.block_server(peer, true));
+    world.run_for(20 * SECOND);
+    let lost = world.peers[1].events.iter().any(|event| matches!(event, Event::PeerGone { .. }));
+    assert!(!lost, "there is nothing to replace it with");
+    world.mute(0, false);
+    assert!(moving(&mut world, 1, share) < 5 * SECOND);
+}
+
+#[test]
 fn a_connection_to_a_slow_disk_is_kept() {
     let (mut world, share) = room(1, 2);
     world.peers[0].disk_delay = 14 * SECOND;
