@@ -15,6 +15,8 @@ const OTHERS = [
 ];
 // A server that does not answer for so long is taken for gone.
 const PATIENCE_MS = 4000;
+// A question whether the server is there has so long.
+const PROBE_MS = 5000;
 
 // What the system shared, until the page that was opened for it asks.
 let given = [];
@@ -37,6 +39,7 @@ addEventListener("fetch", (event) => {
   } else if (request.method === "GET" && request.mode !== "navigate") {
     if (isHashed(url.pathname)) event.respondWith(constant(request, url.pathname));
     else if (isFile(url.pathname)) event.respondWith(changing(request, url.pathname));
+    else if (url.pathname === "/healthz") event.respondWith(inTime(request));
   }
 });
 
@@ -92,6 +95,12 @@ async function changing(request, path) {
     if (kept) return kept;
     throw error;
   }
+}
+
+// Whether the server is there. Given up by ourselves: what a page gives up goes on behind a service worker in
+// Firefox, and the few connections that it makes to a server would all wait for what was lost in an outage.
+async function inTime(request) {
+  return await fetch(request, { cache: "no-store", signal: AbortSignal.timeout(PROBE_MS) });
 }
 
 // Keeps a page with all its files, if it is another than before; all of it, or none.

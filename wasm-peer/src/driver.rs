@@ -151,8 +151,8 @@ struct Driver {
     said: api::Policy,
     people: Vec<Person>,
     signaling: Option<Signaling>,
-    /// Whether the server was not reached the last time, or is not yet.
-    signaling_failed: bool,
+    /// Whether the server was tried before.
+    signaling_tried: bool,
     lanes: BTreeMap<ConnectionId, Lane>,
     reader: Reader,
     /// The name of our store; none in memory.
@@ -326,7 +326,7 @@ impl Driver {
             said: options.policy,
             people,
             signaling: None,
-            signaling_failed: false,
+            signaling_tried: false,
             lanes: BTreeMap::new(),
             store: store_name.clone(),
             storage: Storage::new(root, store, reader.clone(), respond).await,
@@ -469,8 +469,7 @@ impl Driver {
 
     fn handle_signaling(&mut self, now: Instant, event: SignalingEvent) {
         match event {
-            SignalingEvent::Opened => self.signaling_failed = false,
-            SignalingEvent::Message(_) => {}
+            SignalingEvent::Opened | SignalingEvent::Message(_) => {}
             SignalingEvent::Closed { .. } => self.signaling = None,
         }
         self.swarm.handle_signaling(now, event);
@@ -648,8 +647,8 @@ impl Driver {
                 self.signaling = None;
                 let worker = self.worker.clone();
                 let report = move |event| worker.handle(Input::Signaling(event));
-                let failed = std::mem::replace(&mut self.signaling_failed, true);
-                match Signaling::open(&self.server, failed, report) {
+                let again = std::mem::replace(&mut self.signaling_tried, true);
+                match Signaling::open(&self.server, again, report) {
                     Ok(signaling) => self.signaling = Some(signaling),
                     Err(reason) => {
                         let closed = SignalingEvent::Closed { cause: LostCause::Server, reason };

@@ -1,9 +1,9 @@
 //! The WebSocket to the signaling server, in the worker. It carries the core's messages as JSON and
 //! knows nothing of what they mean; when to connect again is the core's business.
 //!
-//! After a failure the server is asked with a plain request first whether it is there: Firefox delays each
-//! WebSocket half as long again as the one before while they fail, up to a minute, for all tabs together,
-//! and Chromium lets one at a time connect.
+//! In Firefox the server is asked with a plain request whether it is there before it is connected to again:
+//! it delays each WebSocket half as long again as the one before while they fail, up to a minute, for all
+//! tabs together.
 
 use std::cell::OnceCell;
 use std::rc::Rc;
@@ -39,14 +39,16 @@ struct Socket {
 
 impl Signaling {
     /// Connects to the server of the page at `server`, an address ending in a slash, and reports from
-    /// then on what happens. `failed` says that the last time nothing came of it.
+    /// then on what happens. `again` says that it was tried before.
     pub(crate) fn open(
         server: &str,
-        failed: bool,
+        again: bool,
         report: impl Fn(SignalingEvent) + Clone + 'static,
     ) -> Result<Self, String> {
         // Others than the page's own do not let themselves be asked.
-        if !failed || !server.starts_with(&scope().location().origin()) {
+        let is_asked =
+            again && delays_sockets() && server.starts_with(&scope().location().origin());
+        if !is_asked {
             let socket = Rc::new(Socket::open(server, report)?.into());
             return Ok(Self { socket, probe: None });
         }
@@ -80,6 +82,13 @@ impl Drop for Signaling {
             probe.abort();
         }
     }
+}
+
+/// Whether the browser delays a WebSocket after others have failed, ever longer, for all tabs together: as
+/// Firefox does. Elsewhere nothing goes before one: Chromium would have a request wait for a connection that
+/// was begun during the outage, and which the system tries again only after half a minute.
+fn delays_sockets() -> bool {
+    scope().navigator().user_agent().is_ok_and(|name| name.contains("Firefox/"))
 }
 
 /// Whether the server answers at all.

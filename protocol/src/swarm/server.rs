@@ -26,9 +26,12 @@ const JOIN_TIMEOUT: Duration = Duration::from_secs(20);
 /// The same where it has let us in before, as long as that may be expected to go quickly. A system that
 /// connects repeats itself ever more rarely: where a path is gone for a while, one that begins anew is
 /// sooner there after it is back.
-const REJOIN_TIMEOUT: Duration = Duration::from_secs(4);
-/// After so many attempts in vain each has twice as long: perhaps it is slow.
-const HASTY_ATTEMPTS: u32 = 3;
+const REJOIN_TIMEOUT: Duration = Duration::from_secs(3);
+/// The last of so many attempts has longer: perhaps the server is slow.
+const PATIENT_EACH: u32 = 3;
+const PATIENT_REJOIN_TIMEOUT: Duration = Duration::from_secs(8);
+/// What refuses does so before this: what ends later was not heard.
+const NO_REFUSAL_AFTER: Duration = Duration::from_secs(2);
 /// A server that does not answer for this long, asked whether it is there, is lost.
 const PONG_TIMEOUT: Duration = Duration::from_secs(4);
 
@@ -89,8 +92,8 @@ impl Swarm {
     fn try_server(&mut self, attempt: u32) {
         let since = self.now;
         let patience = match self.peer_id {
-            Some(_) if attempt < HASTY_ATTEMPTS => REJOIN_TIMEOUT,
-            Some(_) => REJOIN_TIMEOUT * 2,
+            Some(_) if attempt % PATIENT_EACH == PATIENT_EACH - 1 => PATIENT_REJOIN_TIMEOUT,
+            Some(_) => REJOIN_TIMEOUT,
             None => JOIN_TIMEOUT,
         };
         self.server = Server::Joining { attempt, since, give_up: since + patience };
@@ -152,13 +155,16 @@ impl Swarm {
         let (attempt, in_vain) = match self.server {
             Server::Idle | Server::Refused { .. } | Server::Waiting { .. } => return,
             // Whoever gave up, the system or we: it was not there to say no.
-            Server::Joining { attempt, since, .. } => (attempt, since + REJOIN_TIMEOUT <= self.now),
+            Server::Joining { attempt, since, .. } => {
+                (attempt, since + NO_REFUSAL_AFTER <= self.now)
+            }
             Server::Joined => (0, false),
         };
         self.server_asked = None;
         // What does not come through burdens nobody.
         let retry_in = self.backoff(if in_vain { 0 } else { attempt });
-        self.server = Server::Waiting { attempt: attempt + 1, until: self.now + retry_in };
+        let attempt = if in_vain { (attempt + 1) % PATIENT_EACH } else { attempt + 1 };
+        self.server = Server::Waiting { attempt, until: self.now + retry_in };
         let since = self.server_lost.as_ref().map_or(self.now, |lost| lost.since);
         self.server_lost = Some(Lost { cause, reason: reason.clone(), since });
         self.events.push_back(Event::ServerLost { cause, reason, retry_in });
