@@ -50,6 +50,11 @@ impl Alive {
         (self.heard, self.asked) = (now, false);
     }
 
+    /// It is to be looked at again after as long.
+    fn begin_anew(&mut self, now: Instant) {
+        *self = Self { revived: self.revived.map(|_| now), ..Self::new(now) };
+    }
+
     /// The connection was lost, and is back.
     pub(super) fn handle_revived(&mut self, now: Instant) {
         self.handle_heard(now);
@@ -94,8 +99,7 @@ impl Swarm {
                     self.ask_server();
                 }
                 Doubt::Replace => {
-                    // Where it stays, this begins anew.
-                    lane.alive = Alive::new(now);
+                    lane.alive.begin_anew(now);
                     let peer = lane.peer;
                     if self.has_answering_server(peer) || self.has_way_around(peer) {
                         self.replace_now(connection);

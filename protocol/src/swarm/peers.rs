@@ -35,6 +35,8 @@ use crate::time::{Duration, Instant};
 
 /// A member that the server does not know (any more) is tried so often by way of neighbours.
 const MAX_ATTEMPTS_UNSEEN: u32 = 8;
+/// Whoever had offered has this long to offer again, once a connection that was up is lost.
+const OFFERER_PATIENCE: Duration = Duration::from_secs(1);
 /// The first attempts to connect to whom we were connected to may take this long; the time doubles with
 /// every so many attempts, so often.
 const RECONNECT_TIMEOUT: Duration = Duration::from_secs(3);
@@ -505,6 +507,8 @@ impl Swarm {
             {
                 Some(self.now + soon)
             }
+            // The other side may know nothing of us any more, and takes us for a newcomer, who offers.
+            CloseReason::ConnectionLost if lane.confirmed => Some(self.now + OFFERER_PATIENCE),
             // Whoever offered tries again; the other side only if that does not happen.
             CloseReason::ConnectionLost | CloseReason::Unreachable => {
                 let patience = match lane.negotiation.role() {

@@ -160,6 +160,26 @@ fn a_connection_that_carries_nothing_is_kept_while_no_signal_gets_through() {
 }
 
 #[test]
+fn a_connection_that_comes_back_and_carries_nothing_is_replaced_once_the_other_has_the_server_again()
+ {
+    let (mut world, share) = room(1, 2);
+    let gone =
+        |w: &World| w.peers[1].events.iter().any(|event| matches!(event, Event::PeerGone { .. }));
+    world.block_path(0, 1);
+    (0..2).for_each(|peer| world.block_server(peer, true));
+    world.run_for(20 * SECOND);
+    world.mute(0, true);
+    world.heal_path(0, 1);
+    world.run_for(3 * SECOND);
+    assert!(!gone(&world), "there is nothing to replace it with");
+    (0..2).for_each(|peer| world.block_server(peer, false));
+    world.until(MINUTE, "joined", |w| (0..2).all(|peer| w.peers[peer].swarm.is_joined()));
+    world.until(3 * SECOND, "replaced", gone);
+    world.mute(0, false);
+    assert!(moving(&mut world, 1, share) < 5 * SECOND);
+}
+
+#[test]
 fn a_connection_to_a_slow_disk_is_kept() {
     let (mut world, share) = room(1, 2);
     world.peers[0].disk_delay = 14 * SECOND;
