@@ -468,9 +468,8 @@ impl Driver {
     }
 
     fn handle_signaling(&mut self, now: Instant, event: SignalingEvent) {
-        match event {
-            SignalingEvent::Opened | SignalingEvent::Message(_) => {}
-            SignalingEvent::Closed { .. } => self.signaling = None,
+        if matches!(event, SignalingEvent::Closed { .. }) {
+            self.signaling = None;
         }
         self.swarm.handle_signaling(now, event);
     }

@@ -368,7 +368,7 @@ impl Swarm {
     /// Whether signals get through to the peer to which this connection leads, as far as we know.
     fn is_heard(&self, connection: ConnectionId) -> bool {
         let Some(peer) = self.lanes.get(&connection).map(|lane| lane.peer) else { return false };
-        self.can_signal(peer) && (self.server_asked.is_none() || self.has_way(peer))
+        self.has_answering_server(peer) || self.has_way(peer)
     }
 
     fn on_open(&mut self, connection: ConnectionId, opened: Opened) {
