@@ -40,6 +40,8 @@ pub enum Event {
     PeerConnected {
         /// Its id.
         peer: PeerId,
+        /// The name it goes by.
+        name: String,
     },
     /// A peer is gone.
     PeerGone {
@@ -83,8 +85,10 @@ pub enum Event {
     Received {
         /// Which.
         share: ShareId,
-        /// Who.
+        /// Who, and perhaps gone again at once.
         peer: PeerId,
+        /// The name it goes by.
+        name: String,
     },
     /// Somebody said something to the room, perhaps we or another run with our key; perhaps long ago.
     Said {

@@ -626,11 +626,7 @@ impl Driver {
             while let Some(event) = self.swarm.poll_event() {
                 idle = false;
                 self.note_event(now, &event);
-                let mut told = view::event(&event, &self.server, &self.key.public());
-                if let Event::PeerConnected { peer } | Event::Received { peer, .. } = event {
-                    let named = self.swarm.peers().find(|it| it.id == peer);
-                    told.name = named.map(|it| view::shown(&it.name));
-                }
+                let told = view::event(&event, &self.server, &self.key.public());
                 post(&ToWindow::Event(told));
             }
             if idle {

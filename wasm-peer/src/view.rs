@@ -273,8 +273,10 @@ pub(crate) fn event(event: &Event, server: &str, own: &PublicKey) -> PeerEvent {
         line: None,
     };
     match event {
-        Event::Joined { peer } | Event::PeerConnected { peer } => {
+        Event::Joined { peer } => told.peer = Some(peer.to_string()),
+        Event::PeerConnected { peer, name } => {
             told.peer = Some(peer.to_string());
+            told.name = Some(shown(name));
         }
         Event::ServerLost { reason, .. } => told.message = Some(shown(reason)),
         Event::Refused { message, .. } => {
@@ -306,9 +308,10 @@ pub(crate) fn event(event: &Event, server: &str, own: &PublicKey) -> PeerEvent {
             });
         }
         Event::StartedAnew { invite } => told.link = Some(invite.to_link(server)),
-        Event::Received { share, peer } => {
+        Event::Received { share, peer, name } => {
             told.share = Some(share.to_string());
             told.peer = Some(peer.to_string());
+            told.name = Some(shown(name));
         }
         Event::Banned { peer, name, share, proof, .. } => {
             told.peer = Some(peer.to_string());

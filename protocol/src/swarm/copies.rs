@@ -106,10 +106,10 @@ impl Swarm {
     }
 
     fn on_received(&mut self, peer: PeerId, id: ShareId) {
-        let told = self.members.get_mut(&peer).and_then(|member| member.shares.get_mut(&id));
-        if let Some(told) = told.filter(|told| !told.received) {
+        let Some(member) = self.members.get_mut(&peer) else { return };
+        if let Some(told) = member.shares.get_mut(&id).filter(|told| !told.received) {
             told.received = true;
-            self.events.push_back(Event::Received { share: id, peer });
+            self.events.push_back(Event::Received { share: id, peer, name: member.name.clone() });
         }
     }
 

@@ -446,7 +446,7 @@ impl Swarm {
         self.set_caps(connection);
         key.into_iter().for_each(|key| self.meet(key));
         if let Some(member) = self.members.get_mut(&peer) {
-            member.name = name;
+            member.name.clone_from(&name);
             member.attempts = 0;
             member.has_locked_us_out = false;
             (member.trying, member.told) = (None, false);
@@ -454,7 +454,7 @@ impl Swarm {
         }
         // Perhaps a way for signals to others.
         self.may_dial = true;
-        self.events.push_back(Event::PeerConnected { peer });
+        self.events.push_back(Event::PeerConnected { peer, name });
         // Some WebRTC libraries lose a message that arrives before they have opened the channel on
         // their side. Having heard from the other side we know that it has: so say it once more, for
         // the case that the first was lost, and only then go on.

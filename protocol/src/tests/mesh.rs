@@ -379,6 +379,21 @@ fn receipts_say_who_holds_a_share_also_to_those_who_come_later() {
 }
 
 #[test]
+fn whoever_leaves_with_a_share_at_once_is_told_by_name_all_the_same() {
+    let file = data(7, PIECE);
+    let (mut world, share) = crowd(142, 2, 6, &file);
+    world.receive(1, share);
+    world.until(MINUTE, "received", |w| w.is_complete(1, share));
+    world.leave(1);
+    world.run_for(SECOND);
+    let received = |event: &Event| match event {
+        Event::Received { name, .. } => Some(name.clone()),
+        _ => None,
+    };
+    assert_eq!(world.peers[0].events.iter().find_map(received).as_deref(), Some("peer 1"));
+}
+
+#[test]
 fn a_forged_receipt_is_blamed_and_not_believed() {
     let file = data(7, PIECE);
     let (mut world, share) = crowd(141, 3, 6, &file);

@@ -1,14 +1,13 @@
 //! What `send` and `receive` have in common: entering a room, waiting for what happens in it, telling
 //! about everybody there, giving up, and leaving.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use native_peer::storage::Storage;
 use native_peer::{
-    CloseReason, ErrorCode, Event, Invite, Options, Peer, PeerId, Policy, Services, ShareView,
-    Standing, Waiting,
+    CloseReason, ErrorCode, Event, Invite, Options, Peer, Policy, Services, ShareView, Standing,
+    Waiting,
 };
 #[cfg(unix)]
 use tokio::signal::unix;
@@ -35,8 +34,6 @@ pub(crate) struct Room {
     tick: Interval,
     signals: Signals,
     patience: Patience,
-    /// Of all who were ever connected: some are gone by the time they are told of.
-    names: HashMap<PeerId, String>,
     /// Why somebody cannot be connected to at all, if nobody was since: another version, or no proof that
     /// nobody sits in between.
     pub(crate) barred: Option<CloseReason>,
@@ -100,10 +97,9 @@ impl Room {
             silence: common.timeout.map(Duration::from_secs),
             moved: (0, Instant::now()),
         };
-        let names = HashMap::new();
         let words = Words::of(common.say.clone());
         let barred = None;
-        Ok(Self { peer, events, tick, signals, patience, names, barred, people, words, server })
+        Ok(Self { peer, events, tick, signals, patience, barred, people, words, server })
     }
 
     /// Waits for the next thing to happen. It is an error to be interrupted or refused, or to run out
@@ -137,11 +133,6 @@ impl Room {
     pub(crate) fn trusts_origin_of(&self, share: &ShareView) -> bool {
         let origin = self.people.get(&share.manifest.origin());
         origin.is_some_and(|person| person.standing == Standing::Trusted)
-    }
-
-    /// What a peer calls itself, or called itself.
-    pub(crate) fn name(&self, peer: PeerId) -> &str {
-        self.names.get(&peer).map_or("", String::as_str)
     }
 
     /// Leaves, unless another signal says that even that takes too long.
@@ -178,10 +169,9 @@ impl Room {
                 let message = format!("the server refused: {message}{what_helps}");
                 return Err(Failure::new(Code::Refused, message));
             }
-            Event::PeerConnected { peer } => {
+            Event::PeerConnected { peer, .. } => {
                 let snapshot = self.peer.snapshot();
                 if let Some(view) = snapshot.peers.iter().find(|view| view.id == *peer) {
-                    self.names.insert(*peer, view.name.clone());
                     self.barred = None;
                     let words = self.peer.words_to_compare(view).unwrap_or_default();
                     output.peer_connected(view, &self.people, &words);

@@ -178,11 +178,11 @@ async fn serve(
                     shown = Some(Shown::start(server, invite)?);
                 }
             }
-            Step::Event(Event::Received { share: which, peer }) if which == share => {
+            Step::Event(Event::Received { share: which, peer, name }) if which == share => {
                 let snapshot = room.peer.snapshot();
                 let view = snapshot.shares.iter().find(|view| view.id == share);
                 let title = view.map(|view| view.manifest.title()).unwrap_or_default();
-                output.received(share, &title, peer, room.name(peer));
+                output.received(share, &title, peer, &name);
                 receivers.insert(peer);
                 match ends.until_received {
                     Some(wanted) if receivers.len() >= wanted as usize => return Ok(()),
@@ -193,7 +193,7 @@ async fn serve(
             Step::Event(Event::Failed { share: which, reason }) if which == share => {
                 return Err(reason.into());
             }
-            Step::Event(Event::PeerConnected { peer }) => {
+            Step::Event(Event::PeerConnected { peer, .. }) => {
                 guests.insert(peer);
                 if ends.lock_after == Some(guests.len() as u32) {
                     room.peer.set_locked(true).await?;
