@@ -2,6 +2,7 @@
 //! lists them. What a role or name is, the browser itself computes.
 
 use std::path::Path;
+use std::time::Duration;
 
 use fantoccini::elements::Element;
 use fantoccini::error::CmdError;
@@ -11,6 +12,7 @@ use http::Method;
 use rustix::process::Signal;
 use serde_json::{Value, json};
 use tokio::sync::MutexGuard;
+use tokio::time::sleep;
 use url::Url;
 
 use crate::browser::{Browser, keep_picture, test_name};
@@ -18,6 +20,9 @@ use crate::wait::{Look, SOON, until, while_progressing};
 use crate::{proc, process};
 
 mod controls;
+
+/// What has not moved for so long is at rest.
+const AT_REST: Duration = Duration::from_millis(50);
 
 /// A window that shows the page.
 #[derive(Debug)]
@@ -192,7 +197,7 @@ impl<'a> Page<'a> {
     /// Presses the page's button of this name.
     pub async fn press(&self, button: &str) {
         let button = self.wait_for("button, [role=button]", "button", button).await;
-        button.click().await.expect("the button can be pressed");
+        click_at_rest(&button).await.expect("the button can be pressed");
     }
 
     /// Presses a button of the share of this title.
@@ -204,7 +209,7 @@ impl<'a> Page<'a> {
             let client = self.client().await;
             let buttons = article.find_all(Locator::Css("button, [role=button]")).await.ok()?;
             let button = first(&client, buttons, Some("button"), |label| label == button).await?;
-            button.click().await.ok()
+            click_at_rest(&button).await.ok()
         })
         .await;
     }
@@ -438,6 +443,20 @@ impl<'a> Page<'a> {
         let client = self.client().await;
         let elements = client.find_all(Locator::Css(candidates)).await.ok()?;
         first(&client, elements, Some(role), |label| label == name).await
+    }
+}
+
+/// Clicks once the element stays where it is, as people do: a page that is still filling moves its parts, and a
+/// click goes to what is under it by then.
+async fn click_at_rest(element: &Element) -> Result<(), CmdError> {
+    let mut before = element.rectangle().await?;
+    loop {
+        sleep(AT_REST).await;
+        let now = element.rectangle().await?;
+        if now == before {
+            return element.click().await;
+        }
+        before = now;
     }
 }
 

@@ -22,7 +22,7 @@ async fn all_finish_when_the_origin_leaves_one_copy_between_three_others() {
     origin.choose_files(&[&file.path]).await;
     let link = origin.invite_link().await;
     let folders = ["one", "two", "three"].map(|name| bench.folder(name));
-    let limit = ["--stay", "--download-limit", "3MiB"];
+    let limit = ["--stay", "--download-limit", "1536KiB"];
     let mut receivers = folders.each_ref().map(|into| Shoal::receive(&link, into, &limit));
 
     let may_close = |article: &Article| article.text.contains("you may close this tab");
