@@ -1,5 +1,5 @@
-// Runs before the page's program: chooses the language and puts the first screen into it, says what is
-// missing where the program cannot run at all, shows "Joining" instead of the first screen while an invite is
+// Runs before the page's programs: chooses the language and puts the first screen into it, says what is
+// missing where they cannot run at all, shows "Joining" instead of the first screen while an invite is
 // being opened, and the light or dark look that people chose (src/theme.rs). Once all is there, it starts the
 // service worker (sw.js). English texts are in index.html, others in languages/.
 "use strict";
@@ -21,6 +21,7 @@
     document.documentElement.dir = tag === "ar" ? "rtl" : "ltr";
   };
   speak(language);
+  window.shoalLanguages = {};
   if (language !== "en") {
     const waiting = document.documentElement.classList;
     waiting.add("is-translating");
@@ -29,10 +30,11 @@
       if (!answer.ok) throw new Error(`${answer.status}`);
       return answer.text();
     };
-    // For the program, which takes an empty text for none: then it speaks English.
-    window.shoalLanguage = load().catch(() => "");
+    // For the programs, which take an empty text for none: then they speak English.
+    const loading = load().catch(() => "");
+    window.shoalLanguages[language] = loading;
     addEventListener("DOMContentLoaded", async () => {
-      const file = await window.shoalLanguage;
+      const file = await loading;
       if (file === "") speak("en");
       const lines = file.split("\n").map((line) => line.split(" = "));
       const texts = new Map(lines.map(([name, ...text]) => [name, text.join(" = ")]));
@@ -75,6 +77,20 @@
     navigator.serviceWorker?.register(url).catch(() => {});
   });
 
+  // The program for rooms (src/main.rs), which is larger than that of the first screen: loaded once, when people
+  // want in or the first screen has nothing else to do (src/front/handover.rs).
+  let room = null;
+  window.shoalRoom = () => room ??= (async () => {
+    try {
+      const program = await import("/room.js");
+      await program.default({ module_or_path: "/room_bg.wasm" });
+      return program;
+    } catch (error) {
+      room = null;
+      throw error;
+    }
+  })();
+
   if (location.hash.length > 1) document.documentElement.classList.add("has-invite");
 
   if (missing.length > 0) {
@@ -83,6 +99,8 @@
       show("unsupported");
     });
   } else {
+    // Not only once the other program is here. What goes wrong that one hears of.
+    if (location.hash.length > 1) window.shoalRoom().catch(() => {});
     let started = false;
     const failed = () => started || show("broken");
     addEventListener("TrunkApplicationStarted", () => { started = true; });

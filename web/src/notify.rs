@@ -8,7 +8,7 @@ use wasm_peer::api::EventKind;
 use web::text::text;
 use web_sys::{Notification, NotificationPermission};
 
-use crate::browser;
+use web::front::browser;
 
 /// Whether the browser has notifications, and a service worker to show them.
 pub(crate) fn are_there() -> bool {

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use wasm_peer::api::{PeerOptions, PeerPolicy, Policy, Standing};
 use web::device::device_name;
 
-use crate::kept;
+use web::front::kept;
 
 /// What is sent to and received from somebody at most, in bytes per second.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

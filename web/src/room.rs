@@ -3,13 +3,13 @@
 use leptos::prelude::*;
 use web::text::text;
 
-use crate::app::focus_when_shown;
 use crate::chat::{Chat, Unread};
 use crate::invite_card::InviteCard;
 use crate::people::People;
 use crate::sections::Sections;
 use crate::session::Session;
 use crate::shelf::Shelf;
+use web::front::frame::focus_when_shown;
 
 /// Whoever made the room sees the invite first, whoever came for files the files. The order is that of the
 /// document, so that the keyboard follows it too.

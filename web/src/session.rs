@@ -14,17 +14,18 @@ use std::time::Duration;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 use wasm_bindgen::prelude::*;
-use wasm_peer::api::{PieceMap, ServerState, ShareInfo, ShareState, SharedFile, State};
+use wasm_peer::api::{PieceMap, ServerState, ShareInfo, ShareState, State};
 use wasm_peer::peer::Peer;
+use web::front::drop::Chosen;
+use web::front::{Front, Wish, browser, kept};
 use web::invite;
-use web::rooms::Rooms;
 use web::roster::Roster;
 use web::text::text;
 use web::usage::Usage;
 
 use crate::chat::Talk;
 use crate::preferences::{Preferences, without};
-use crate::{browser, kept, status};
+use crate::status;
 
 /// What fills the page.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -41,28 +42,20 @@ pub(crate) enum Screen {
     },
 }
 
-/// Files on their way into a share.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Adding {
-    /// Folders are walked; so many files were found.
-    Reading(usize),
-    /// So many files are handed over.
-    Sharing(usize),
-}
-
 /// See the module. A handle: copies are the same session.
 #[derive(Clone, Copy)]
 pub(crate) struct Session {
     pub(crate) screen: RwSignal<Screen>,
     /// What the peer told last.
     pub(crate) state: RwSignal<Option<State>>,
-    /// Something went wrong and people must know: a sentence.
-    pub(crate) notice: RwSignal<Option<String>>,
+    /// What the first screen has too.
+    front: Front,
     /// The link to the room that takes the place of this one.
     pub(crate) new_room: RwSignal<Option<String>>,
     /// Something happened that a screen reader should say.
     pub(crate) announcement: RwSignal<String>,
-    pub(crate) adding: RwSignal<Option<Adding>>,
+    /// Whether to show the controls as soon as there is the button for them.
+    pub(crate) settings_wanted: RwSignal<bool>,
     /// Shares being handed to the browser as a download.
     saving: RwSignal<HashSet<String>>,
     /// Shares for which people picked a folder, into which they are written once they are complete.
@@ -88,7 +81,7 @@ pub(crate) struct Session {
     /// Shares of ours that somebody has received, who may be gone by now.
     received: StoredValue<HashSet<String>>,
     /// Files that were chosen again for a share that waits for them, while some are still missing.
-    chosen_again: StoredValue<HashMap<String, Vec<SharedFile>>, LocalStorage>,
+    chosen_again: StoredValue<HashMap<String, Vec<Chosen>>, LocalStorage>,
     /// What people set.
     pub(crate) preferences: RwSignal<Preferences>,
     /// The public keys of those from whom people disconnected, until they leave the room.
@@ -98,9 +91,7 @@ pub(crate) struct Session {
     pub(crate) usage_in_all: RwSignal<Usage>,
     /// What of this room is in these figures.
     counted: StoredValue<Usage>,
-    /// The rooms that this browser was in.
-    pub(crate) rooms: RwSignal<Rooms>,
-    /// Whether the peer told something that is not noted in that list.
+    /// Whether the peer told something that is not noted in the list of rooms.
     to_note: StoredValue<bool>,
     /// Shares to go on with as soon as they are there.
     resume_when_there: StoredValue<HashSet<String>>,
@@ -132,14 +123,14 @@ const UPLOAD_RECENT_MS: f64 = 5_000.0;
 pub(crate) const TONES: usize = 6;
 
 impl Session {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(front: Front) -> Self {
         let session = Self {
             screen: RwSignal::new(Screen::Home),
             state: RwSignal::new(None),
-            notice: RwSignal::new(None),
+            front,
             new_room: RwSignal::new(None),
             announcement: RwSignal::new(String::new()),
-            adding: RwSignal::new(None),
+            settings_wanted: RwSignal::new(false),
             saving: RwSignal::new(HashSet::new()),
             into_folder: RwSignal::new(HashSet::new()),
             troubles: RwSignal::new(HashMap::new()),
@@ -161,11 +152,9 @@ impl Session {
             usage: RwSignal::new(Usage::default()),
             usage_in_all: RwSignal::new(kept::load(kept::USAGE)),
             counted: StoredValue::new(Usage::default()),
-            rooms: RwSignal::new(kept::load(kept::ROOMS)),
             to_note: StoredValue::new(false),
             resume_when_there: StoredValue::new(HashSet::new()),
         };
-        session.change_rooms(|rooms| rooms.expire(js_sys::Date::now()));
         let tick = move || {
             session.clock.set(browser::now_ms());
             session.note_room();
@@ -262,7 +251,7 @@ impl Session {
 
     /// Whether closing the page now would cost somebody something.
     pub(crate) fn would_lose(self) -> bool {
-        if self.adding.get_untracked().is_some() {
+        if self.front.adding.get_untracked().is_some() {
             return true;
         }
         let uploads = self.uploads.get_untracked();
@@ -285,6 +274,22 @@ impl Session {
     }
 
     // Entering and leaving.
+
+    /// Does what people want of the first screen, wherever they are.
+    pub(crate) fn fulfil(self, wish: Wish) {
+        match wish {
+            Wish::Address => match browser::fragment() {
+                fragment if fragment.is_empty() => {}
+                fragment => self.join(invite::link(&browser::origin(), &fragment)),
+            },
+            Wish::Share(files) => self.share(files),
+            Wish::Enter(invite, shares) => {
+                self.join(invite);
+                self.resume_when_there.update_value(|ids| ids.extend(shares));
+            }
+            Wish::Settings => self.settings_wanted.set(true),
+        }
+    }
 
     async fn make_room(self) -> bool {
         self.screen.set(Screen::Entering { ours: true });
@@ -353,7 +358,7 @@ impl Session {
         });
         self.state.set(None);
         self.new_room.set(None);
-        self.adding.set(None);
+        self.front.adding.set(None);
         self.saving.update(HashSet::clear);
         self.into_folder.update(HashSet::clear);
         self.troubles.update(HashMap::clear);

@@ -18,27 +18,33 @@ use web_sys::{HtmlDialogElement, MouseEvent};
 
 use crate::preferences::Preferences;
 use crate::session::Session;
-use crate::theme::Theme;
+use web::front::theme::Theme;
 
 /// The button that opens them, and the dialog.
 #[component]
 pub(crate) fn Settings() -> impl IntoView {
     let dialog = NodeRef::<html::Dialog>::new();
     let open = RwSignal::new(false);
-    let show = move |_| {
-        if let Some(dialog) = dialog.get_untracked() {
+    let button = NodeRef::<html::Button>::new();
+    let wanted = Session::of_page().settings_wanted;
+    Effect::new(move |_| {
+        let (Some(dialog), Some(button)) = (dialog.get(), button.get()) else { return };
+        if wanted.get() {
+            wanted.set(false);
             open.set(true);
+            // Where the keyboard is when it is closed.
+            let _ = button.focus();
             // It fails only if it is open already.
             let _ = dialog.show_modal();
         }
-    };
+    });
     let close = move || {
         if let Some(dialog) = dialog.get_untracked() {
             dialog.close();
         }
     };
     view! {
-        <button class="button is-quiet" aria-haspopup="dialog" on:click=show>
+        <button class="button is-quiet" aria-haspopup="dialog" node_ref=button on:click=move |_| wanted.set(true)>
             {text().settings}
         </button>
         <dialog

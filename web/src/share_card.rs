@@ -9,14 +9,15 @@ use web::paths;
 use web::text::causes::translated;
 use web::text::text;
 
+use crate::choose_again::ChooseAgain;
 use crate::file_tree::FileTree;
 use crate::graph::ShareGraph;
-use crate::picker::ChooseAgain;
 use crate::piece_map::PieceMap;
 use crate::session::Session;
 use crate::share_wishes::ShareWishes;
 use crate::shelf::Looked;
-use crate::{browser, status};
+use crate::status;
+use web::front::browser;
 
 /// Beyond this much, what is kept in memory may end the tab on common phones and computers. Browsers tell no
 /// limit of theirs.

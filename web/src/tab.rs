@@ -8,9 +8,9 @@ use web::format;
 use web::text::text;
 use web_sys::Element;
 
-use crate::browser;
-use crate::language::Spoken;
 use crate::session::Session;
+use web::front::browser;
+use web::front::language::Spoken;
 
 /// The icons that show progress, in `progress/`: from 1 to 8 eighths.
 const STEPS: u8 = 8;

@@ -37,10 +37,12 @@ async fn starts_without_its_server(browser: &Browser, page: Page<'_>, server: &S
     page.choose_files(&[&bench.file("kept from nobody.bin", PIECE).path]).await;
     let link = page.invite_link().await;
     let kept = page.kept_files().await;
-    for name in ["/worker.js", "/worker_bg.wasm", "/manifest.webmanifest"] {
+    for name in
+        ["/room.js", "/room_bg.wasm", "/worker.js", "/worker_bg.wasm", "/manifest.webmanifest"]
+    {
         assert!(kept.iter().any(|path| path == name), "{name} is not kept: {kept:?}");
     }
-    assert!(kept.iter().any(|path| path.ends_with("_bg.wasm") && path.starts_with("/web-")));
+    assert!(kept.iter().any(|path| path.ends_with("_bg.wasm") && path.starts_with("/home-")));
     let secret = link.split_once('#').expect("a link has a fragment").1;
     assert!(kept.iter().all(|path| !path.contains(secret) && !path.contains('?')), "{kept:?}");
 

@@ -7,7 +7,7 @@ use web::text::text;
 use web::tree;
 
 use super::Session;
-use crate::browser;
+use web::front::browser;
 
 /// The files of a share, each at its place.
 pub(crate) struct Listed {

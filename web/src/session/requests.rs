@@ -2,46 +2,39 @@
 
 use std::collections::HashSet;
 
+use js_sys::Array;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 use wasm_bindgen::prelude::*;
-use wasm_peer::api::{SharedFile, Standing};
+use wasm_peer::api::Standing;
 use wasm_peer::peer::Peer;
+use web::front::drop::Chosen;
+use web::front::{Adding, browser, kept};
 use web::text::text;
 use web::usage::Usage;
 use web_sys::FileSystemDirectoryHandle;
 
-use super::{Adding, Screen, Session};
+use super::{Screen, Session};
+use crate::notify;
 use crate::preferences::Preferences;
-use crate::{browser, kept, notify};
 
 impl Session {
-    /// Shares files, in a new room if we are in none.
-    pub(crate) fn share(self, files: Vec<SharedFile>) {
-        if files.is_empty() {
-            self.adding.set(None);
-            self.notice.set(Some(text().nothing_found.to_owned()));
-            return;
-        }
-        self.notice.set(None);
-        self.adding.set(Some(Adding::Sharing(files.len())));
+    /// Shares files, in a new room if we are in none; see [`Wish::Share`](web::front::Wish::Share).
+    pub(super) fn share(self, files: Array) {
+        self.front.adding.set(Some(Adding::Sharing(files.length() as usize)));
         spawn_local(async move {
             let visit = self.visit.get_value();
             if self.peer.with_value(Option::is_none) && !self.make_room().await {
-                self.adding.set(None);
+                self.front.adding.set(None);
                 return;
             }
-            if let Some(peer) = self.peer.get_value() {
-                let shared = match serde_wasm_bindgen::to_value(&files) {
-                    Ok(files) => peer.share(files).await,
-                    Err(error) => Err(error.into()),
-                };
-                if let Err(error) = shared {
-                    self.complain((text().not_added)(&browser::sentence(&error)));
-                }
+            if let Some(peer) = self.peer.get_value()
+                && let Err(error) = peer.share(files.into()).await
+            {
+                self.complain((text().not_added)(&browser::sentence(&error)));
             }
             if self.visit.get_value() <= visit + 1 {
-                self.adding.set(None);
+                self.front.adding.set(None);
             }
         });
     }
@@ -49,7 +42,7 @@ impl Session {
     /// Enters the room of an invite, be it a link or a code, out of any other.
     pub(crate) fn join(self, invite: String) {
         self.end();
-        self.notice.set(None);
+        self.front.notice.set(None);
         self.screen.set(Screen::Entering { ours: false });
         spawn_local(async move {
             let visit = self.next_visit();
@@ -61,7 +54,7 @@ impl Session {
     pub(crate) fn leave(self) {
         self.end();
         browser::set_fragment(None);
-        self.notice.set(None);
+        self.front.notice.set(None);
         self.screen.set(Screen::Home);
     }
 
@@ -128,17 +121,17 @@ impl Session {
     }
 
     /// Goes on sharing with the same files, chosen again, all at once or some after others.
-    pub(crate) fn choose_again(self, id: String, files: Vec<SharedFile>) {
+    pub(crate) fn choose_again(self, id: String, files: Vec<Chosen>) {
         self.forget_trouble(&id);
         let chosen = self.chosen_again.try_update_value(|chosen| {
             let chosen = chosen.entry(id.clone()).or_default();
             chosen.retain(|before| files.iter().all(|file| file.path != before.path));
             chosen.extend(files);
-            serde_wasm_bindgen::to_value(chosen)
+            chosen.iter().map(Chosen::to_js).collect::<Array>()
         });
         self.ask_about(id.clone(), async move |peer| {
-            let chosen = chosen.expect("the session lives as long as the page")?;
-            peer.reattach_files(id.clone(), chosen).await?;
+            let chosen = chosen.expect("the session lives as long as the page");
+            peer.reattach_files(id.clone(), chosen.into()).await?;
             self.chosen_again.update_value(|chosen| {
                 chosen.remove(&id);
             });
@@ -188,22 +181,11 @@ impl Session {
         self.apply_policy();
     }
 
-    /// Enters a room and goes on with these shares as soon as they are there.
-    pub(crate) fn resume_in(self, link: String, shares: Vec<String>) {
-        self.join(link);
-        self.resume_when_there.update_value(|ids| ids.extend(shares));
-    }
-
     /// Counts what is sent and received from nothing on.
     pub(crate) fn forget_usage(self) {
         self.usage.set(Usage::default());
         self.usage_in_all.set(Usage::default());
         kept::keep(kept::USAGE, &Usage::default());
-    }
-
-    /// Forgets a room that this browser was in.
-    pub(crate) fn forget_room(self, invite: &str) {
-        self.change_rooms(|rooms| rooms.forget(invite));
     }
 
     /// Withdraws a share of ours.
@@ -243,6 +225,6 @@ impl Session {
 
     /// Tells people that something went wrong.
     pub(crate) fn complain(self, sentence: String) {
-        self.notice.set(Some(sentence));
+        self.front.complain(sentence);
     }
 }

@@ -2,14 +2,15 @@
 
 use leptos::prelude::*;
 use wasm_peer::api::{EventKind, PeerEvent, ShareInfo, ShareState, State};
+use web::front::{browser, kept};
 use web::invite;
-use web::rooms::{RecentRoom, Rooms, Unfinished};
+use web::rooms::{RecentRoom, Unfinished};
 use web::text::causes::translated;
 use web::text::text;
 use web::usage::Usage;
 
 use super::{Session, Uploads};
-use crate::{browser, kept, notify};
+use crate::notify;
 
 impl Session {
     pub(super) fn handle_state(self, state: State) {
@@ -125,17 +126,6 @@ impl Session {
         }
     }
 
-    /// Changes the list of rooms, on top of what other tabs made of it.
-    pub(super) fn change_rooms(self, change: impl FnOnce(&mut Rooms)) {
-        let before: Rooms = kept::load(kept::ROOMS);
-        let mut rooms = before.clone();
-        change(&mut rooms);
-        if rooms != before {
-            kept::keep(kept::ROOMS, &rooms);
-        }
-        self.rooms.set(rooms);
-    }
-
     /// Keeps what is to be known of the room when people are back on the first screen.
     pub(crate) fn note_room(self) {
         let told = self.to_note.try_update_value(std::mem::take).unwrap_or_default();
@@ -144,7 +134,7 @@ impl Session {
         }
         let now = self.state.with_untracked(|state| state.as_ref().map(recent_room));
         if let Some(now) = now {
-            self.change_rooms(|rooms| rooms.note(now));
+            self.front.change_rooms(|rooms| rooms.note(now));
         }
     }
     /// Counts what was sent and received.

@@ -9,7 +9,7 @@ use super::control::{cap, choice, chosen, group, note_id, number, said, switch, 
 use crate::notify;
 use crate::preferences::{Preferences, own_name};
 use crate::session::Session;
-use crate::theme::Theme;
+use web::front::theme::Theme;
 
 /// Who we are to others.
 pub(super) fn identity() -> AnyView {

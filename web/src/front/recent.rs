@@ -1,19 +1,19 @@
 //! On the first screen: the rooms that this browser was in, with what is unfinished in them.
 
 use leptos::prelude::*;
-use web::format::percent;
-use web::invite;
-use web::rooms::RecentRoom;
-use web::text::text;
 
-use crate::browser;
-use crate::session::Session;
+use super::{Front, Wish, browser};
+use crate::format::percent;
+use crate::invite;
+use crate::rooms::RecentRoom;
+use crate::text::text;
 
+/// The list of them; nothing if there is none.
 #[component]
-pub(crate) fn Recent() -> impl IntoView {
-    let session = Session::of_page();
+pub fn Recent() -> impl IntoView {
+    let front = Front::of_page();
     let invites = Memo::new(move |_| {
-        session
+        front
             .rooms
             .with(|rooms| rooms.rooms.iter().map(|room| room.invite.clone()).collect::<Vec<_>>())
     });
@@ -34,8 +34,8 @@ pub(crate) fn Recent() -> impl IntoView {
 
 #[component]
 fn Room(invite: String) -> impl IntoView {
-    let session = Session::of_page();
-    let room = session
+    let front = Front::of_page();
+    let room = front
         .rooms
         .with_untracked(|rooms| rooms.rooms.iter().find(|room| room.invite == invite).cloned());
     let room = room.unwrap_or_default();
@@ -48,7 +48,7 @@ fn Room(invite: String) -> impl IntoView {
             <button
                 class="button is-main"
                 aria-label=(text().resume_in)(&label)
-                on:click=move |_| session.resume_in(link.clone(), shares.clone())
+                on:click=move |_| front.wish(Wish::Enter(link.clone(), shares.clone()))
             >
                 {text().resume}
             </button>
@@ -70,14 +70,14 @@ fn Room(invite: String) -> impl IntoView {
                 <button
                     class="button"
                     aria-label=(text().enter_again)(&label)
-                    on:click=move |_| session.join(link.clone())
+                    on:click=move |_| front.enter(link.clone())
                 >
                     {text().enter}
                 </button>
                 <button
                     class="button is-quiet"
                     aria-label=(text().forget_room)(&label)
-                    on:click=move |_| session.forget_room(&invite)
+                    on:click=move |_| front.change_rooms(|rooms| rooms.forget(&invite))
                 >
                     {text().forget}
                 </button>

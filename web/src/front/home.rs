@@ -1,19 +1,23 @@
 //! The first screen: drop files, or enter with an invite.
 
 use leptos::prelude::*;
-use wasm_peer::codes;
-use web::invite::{self, Entry};
-use web::text::text;
+use protocol::code::{self, Code};
 
-use crate::app::{Working, focus_when_shown};
-use crate::browser;
-use crate::picker::Picker;
-use crate::recent::Recent;
-use crate::scan::Scan;
-use crate::session::Session;
+use super::frame::{Working, focus_when_shown};
+use super::picker::Picker;
+use super::recent::Recent;
+use super::scan::Scan;
+use super::{Front, browser};
+use crate::invite::{self, Entry};
+use crate::text::causes::translated;
+use crate::text::text;
 
+/// So many completions of a code are shown.
+const MAX_COMPLETIONS: usize = 8;
+
+/// The first screen, within the frame.
 #[component]
-pub(crate) fn Home() -> impl IntoView {
+pub fn Home() -> impl IntoView {
     let heading = NodeRef::new();
     // The very first screen leaves the focus where the browser puts it.
     if !browser::fragment().is_empty() || browser::now_ms() > 5_000.0 {
@@ -37,21 +41,22 @@ pub(crate) fn Home() -> impl IntoView {
 
 #[component]
 fn JoinForm() -> impl IntoView {
-    let session = Session::of_page();
+    let front = Front::of_page();
     let typed = RwSignal::new(String::new());
     let problem = RwSignal::new(None::<String>);
-    let completions = Memo::new(move |_| typed.with(|typed| codes::complete_code(typed)));
+    let completions =
+        Memo::new(move |_| typed.with(|typed| code::complete(typed, MAX_COMPLETIONS)));
     let enter = move |typed: String| {
         problem.set(None);
-        if codes::is_code(&typed) {
-            match codes::check_code(&typed) {
-                Ok(()) => session.join(typed),
-                Err(error) => problem.set(Some(text().sentence(&browser::sentence(&error)))),
+        if Code::is_meant(&typed) {
+            match typed.parse::<Code>() {
+                Ok(_) => front.enter(typed),
+                Err(wrong) => problem.set(Some(text().sentence(&translated(&wrong.to_string())))),
             }
             return;
         }
         match invite::read(&typed, &browser::origin()) {
-            Entry::Here(link) => session.join(link),
+            Entry::Here(link) => front.enter(link),
             Entry::Elsewhere(link) => browser::go_to(&link),
             Entry::Other => problem.set(Some(text().not_an_invite.to_owned())),
             Entry::Empty => problem.set(Some(text().nothing_typed.to_owned())),

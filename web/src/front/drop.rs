@@ -1,25 +1,55 @@
 //! From what people drop, paste or pick to what is shared: folders are walked, empty ones kept, equal
 //! names told apart, and pictures from the clipboard named. Nothing is read here but names.
 
+use crate::paths;
+use crate::text::text;
 use futures::future::try_join_all;
-use js_sys::{Array, Function, Promise, Reflect};
+use js_sys::{Array, Function, Object, Promise, Reflect};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
-use wasm_peer::api::SharedFile;
-use web::paths;
-use web::text::text;
 use web_sys::{
     DataTransfer, File, FileList, FileSystemDirectoryEntry, FileSystemEntry, FileSystemFileEntry,
     FileSystemFileHandle,
 };
 
-use crate::browser;
+use super::browser;
 
 /// Whoever pastes a picture made it, or copied it, not longer ago than this before the browser gave it a date.
 const MADE_JUST_NOW_MS: f64 = 10_000.0;
 
+/// A file to be shared, or an empty folder.
+#[derive(Clone, Debug)]
+pub struct Chosen {
+    /// Names joined by `/`; for one file just its name.
+    pub path: String,
+    /// None for a folder.
+    pub file: Option<File>,
+    /// Where it came from, if the browser tells: then it can be read again after a reload.
+    pub handle: Option<FileSystemFileHandle>,
+}
+
+impl Chosen {
+    /// As the peer takes it (`SharedFile`).
+    pub fn to_js(&self) -> JsValue {
+        let object = Object::new();
+        let parts = [
+            ("path", Some(self.path.as_str().into())),
+            ("file", self.file.as_ref().map(JsValue::from)),
+            ("handle", self.handle.as_ref().map(JsValue::from)),
+        ];
+        for (name, value) in parts {
+            if let Some(value) = value {
+                // A new object takes whatever it is given.
+                let _ = Reflect::set(&object, &name.into(), &value);
+            }
+        }
+        object.into()
+    }
+}
+
 /// What was dropped, before it is walked. Must be taken while the event is handled: browsers forget it after.
-pub(crate) struct Dropped {
+#[derive(Debug)]
+pub struct Dropped {
     /// With the promise of a handle for each, where the browser has such.
     entries: Vec<(FileSystemEntry, Option<Promise>)>,
     files: Vec<File>,
@@ -27,7 +57,7 @@ pub(crate) struct Dropped {
 
 impl Dropped {
     /// What a drop or paste brings; `None` if there is no file in it.
-    pub(crate) fn take(transfer: &DataTransfer) -> Option<Self> {
+    pub fn take(transfer: &DataTransfer) -> Option<Self> {
         let items = transfer.items();
         let mut entries = Vec::new();
         let mut files = Vec::new();
@@ -43,9 +73,8 @@ impl Dropped {
     }
 
     /// Walks the folders; `found` is told how many files there are so far. The error is a sentence.
-    pub(crate) async fn walk(self, found: impl Fn(usize)) -> Result<Vec<SharedFile>, String> {
-        let mut groups: Vec<Vec<SharedFile>> =
-            self.files.into_iter().map(|f| vec![alone(f)]).collect();
+    pub async fn walk(self, found: impl Fn(usize)) -> Result<Vec<Chosen>, String> {
+        let mut groups: Vec<Vec<Chosen>> = self.files.into_iter().map(|f| vec![alone(f)]).collect();
         let mut count = groups.len();
         for (entry, handle) in self.entries {
             let mut group = Vec::new();
@@ -77,7 +106,7 @@ impl Dropped {
                     found(count + group.len());
                 }
                 if empty {
-                    group.push(SharedFile { path, file: None, handle: None });
+                    group.push(Chosen { path, file: None, handle: None });
                 }
             }
             count += group.len();
@@ -89,19 +118,19 @@ impl Dropped {
 }
 
 /// What was picked as handles.
-pub(crate) async fn opened(handles: Vec<FileSystemFileHandle>) -> Result<Vec<SharedFile>, String> {
+pub async fn opened(handles: Vec<FileSystemFileHandle>) -> Result<Vec<Chosen>, String> {
     let open = |handle: FileSystemFileHandle| async move {
         let file = JsFuture::from(handle.get_file()).await;
         let file: File = file.map_err(|error| unreadable(&handle.name(), &error))?.unchecked_into();
         let path = file.name();
-        Ok::<_, String>(vec![SharedFile { path, file: Some(file), handle: Some(handle) }])
+        Ok::<_, String>(vec![Chosen { path, file: Some(file), handle: Some(handle) }])
     };
     Ok(apart(try_join_all(handles.into_iter().map(open)).await?))
 }
 
 /// What was picked with a file input.
-pub(crate) fn picked(list: &FileList) -> Vec<SharedFile> {
-    let files = (0..list.length()).filter_map(|i| list.get(i)).map(|file| SharedFile {
+pub fn picked(list: &FileList) -> Vec<Chosen> {
+    let files = (0..list.length()).filter_map(|i| list.get(i)).map(|file| Chosen {
         // In a picked folder: the path from it on.
         path: Reflect::get(&file, &"webkitRelativePath".into())
             .ok()
@@ -117,7 +146,7 @@ pub(crate) fn picked(list: &FileList) -> Vec<SharedFile> {
 }
 
 /// Files that came one by one, from many places.
-pub(crate) fn loose(files: impl Iterator<Item = File>) -> Vec<SharedFile> {
+pub fn loose(files: impl Iterator<Item = File>) -> Vec<Chosen> {
     apart(files.map(|file| vec![alone(file)]).collect())
 }
 
@@ -125,7 +154,7 @@ pub(crate) fn loose(files: impl Iterator<Item = File>) -> Vec<SharedFile> {
 async fn visit(
     entries: Vec<FileSystemEntry>,
     parent: &str,
-    files: &mut Vec<SharedFile>,
+    files: &mut Vec<Chosen>,
     folders: &mut Vec<(FileSystemDirectoryEntry, String)>,
 ) -> Result<(), String> {
     let mut opening = Vec::new();
@@ -144,23 +173,23 @@ async fn visit(
     Ok(())
 }
 
-async fn open(entry: FileSystemFileEntry, path: String) -> Result<SharedFile, String> {
+async fn open(entry: FileSystemFileEntry, path: String) -> Result<Chosen, String> {
     let file = called_back(|good, bad| {
         entry.file_with_callback_and_callback(good, bad);
         Ok(())
     })
     .await
     .map_err(|error| unreadable(&path, &error))?;
-    Ok(SharedFile { path, file: Some(file.unchecked_into()), handle: None })
+    Ok(Chosen { path, file: Some(file.unchecked_into()), handle: None })
 }
 
-fn alone(file: File) -> SharedFile {
-    SharedFile { path: file.name(), file: Some(file), handle: None }
+fn alone(file: File) -> Chosen {
+    Chosen { path: file.name(), file: Some(file), handle: None }
 }
 
 /// A picture that never was a file, like a screenshot on the clipboard, is `image.png` in all browsers, and of
 /// this moment. Its date tells more.
-fn name_by_date(shared: &mut SharedFile) {
+fn name_by_date(shared: &mut Chosen) {
     let Some(file) = &shared.file else { return };
     let Some(("image", extension)) = shared.path.rsplit_once('.') else { return };
     let modified = file.last_modified();
@@ -171,11 +200,11 @@ fn name_by_date(shared: &mut SharedFile) {
     }
 }
 
-fn apart(groups: Vec<Vec<SharedFile>>) -> Vec<SharedFile> {
+fn apart(groups: Vec<Vec<Chosen>>) -> Vec<Chosen> {
     let paths = groups.iter().map(|group| group.iter().map(|file| file.path.clone()).collect());
     let paths = paths::tell_apart(paths.collect());
     let files = groups.into_iter().flatten();
-    files.zip(paths.into_iter().flatten()).map(|(file, path)| SharedFile { path, ..file }).collect()
+    files.zip(paths.into_iter().flatten()).map(|(file, path)| Chosen { path, ..file }).collect()
 }
 
 fn unreadable(path: &str, error: &JsValue) -> String {

@@ -4,19 +4,22 @@
 use leptos::ev;
 use leptos::prelude::*;
 
-use crate::kept;
+use super::kept;
 
 /// What can be chosen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Theme {
+pub enum Theme {
+    /// What the system has.
     System,
+    /// The light look.
     Light,
+    /// The dark look.
     Dark,
 }
 
 impl Theme {
     /// The value of `data-theme`, which is also what is kept; none for the system's.
-    pub(crate) fn name(self) -> &'static str {
+    pub fn name(self) -> &'static str {
         match self {
             Self::System => "",
             Self::Light => "light",
@@ -25,7 +28,7 @@ impl Theme {
     }
 
     /// The one of this name.
-    pub(crate) fn named(name: &str) -> Self {
+    pub fn named(name: &str) -> Self {
         match name {
             "light" => Self::Light,
             "dark" => Self::Dark,
@@ -34,12 +37,12 @@ impl Theme {
     }
 
     /// The one that people chose.
-    pub(crate) fn kept() -> Self {
+    pub fn kept() -> Self {
         Self::named(&kept::text(kept::THEME).unwrap_or_default())
     }
 
     /// Keeps it and puts it in force.
-    pub(crate) fn choose(self) {
+    pub fn choose(self) {
         kept::keep_text(kept::THEME, Some(self.name()).filter(|name| !name.is_empty()));
         self.show();
     }
@@ -54,7 +57,7 @@ impl Theme {
 }
 
 /// Follows what people choose in another tab.
-pub(crate) fn watch_other_tabs() {
+pub fn watch_other_tabs() {
     let _ = window_event_listener(ev::storage, |event| {
         if event.key().as_deref() == Some(kept::THEME) {
             Theme::kept().show();

@@ -6,16 +6,16 @@
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 use wasm_bindgen::JsCast;
-use wasm_peer::api::SharedFile;
-use web::text::text;
 use web_sys::{Event, HtmlInputElement, MouseEvent};
 
-use crate::session::Session;
-use crate::{browser, drop, given};
+use super::drop::Chosen;
+use super::{Front, browser, drop, given};
+use crate::text::text;
 
+/// To choose what is shared: files, or a folder.
 #[component]
-pub(crate) fn Picker() -> impl IntoView {
-    let session = Session::of_page();
+pub fn Picker() -> impl IntoView {
+    let front = Front::of_page();
     let folder = NodeRef::new();
     choose_folders(folder);
     view! {
@@ -26,8 +26,8 @@ pub(crate) fn Picker() -> impl IntoView {
                     id="choose-files"
                     type="file"
                     multiple=true
-                    on:click=move |event| open_instead(session, &event)
-                    on:change=move |event| session.share(picked(&event))
+                    on:click=move |event| open_instead(front, &event)
+                    on:change=move |event| front.share(picked(&event))
                 />
             </div>
             <div class="button">
@@ -37,47 +37,15 @@ pub(crate) fn Picker() -> impl IntoView {
                     type="file"
                     multiple=true
                     node_ref=folder
-                    on:change=move |event| session.share(picked(&event))
+                    on:change=move |event| front.share(picked(&event))
                 />
             </div>
         </div>
     }
 }
 
-/// To choose the files of a share of ours once more: loose ones, those in a folder, or both.
-#[component]
-pub(crate) fn ChooseAgain(
-    share: String,
-    loose: bool,
-    folders: bool,
-    /// Whether nothing else would help.
-    is_main: bool,
-) -> impl IntoView {
-    let session = Session::of_page();
-    let share = StoredValue::new(share);
-    let folder = NodeRef::new();
-    choose_folders(folder);
-    let choose = move |event: Event| session.choose_again(share.get_value(), picked(&event));
-    let files_id = format!("again-files-{}", share.get_value());
-    let folder_id = format!("again-folder-{}", share.get_value());
-    view! {
-        {loose.then(|| view! {
-            <div class="button" class:is-main=is_main>
-                <label for=files_id.clone()>{text().choose_files_again}</label>
-                <input id=files_id type="file" multiple=true on:change=choose />
-            </div>
-        })}
-        {folders.then(|| view! {
-            <div class="button" class:is-main=is_main>
-                <label for=folder_id.clone()>{text().choose_folder_again}</label>
-                <input id=folder_id type="file" multiple=true node_ref=folder on:change=choose />
-            </div>
-        })}
-    }
-}
-
 /// Makes an input choose folders. Not in the standard, yet in every browser; those on phones ignore it.
-fn choose_folders(input: NodeRef<leptos::html::Input>) {
+pub fn choose_folders(input: NodeRef<leptos::html::Input>) {
     Effect::new(move |_| {
         if let Some(input) = input.get() {
             let _ = input.set_attribute("webkitdirectory", "");
@@ -85,7 +53,8 @@ fn choose_folders(input: NodeRef<leptos::html::Input>) {
     });
 }
 
-fn picked(event: &Event) -> Vec<SharedFile> {
+/// What was picked with a file input that tells of it.
+pub fn picked(event: &Event) -> Vec<Chosen> {
     let Some(input) = event.target().and_then(|target| target.dyn_into::<HtmlInputElement>().ok())
     else {
         return Vec::new();
@@ -96,7 +65,7 @@ fn picked(event: &Event) -> Vec<SharedFile> {
     files
 }
 
-fn open_instead(session: Session, event: &MouseEvent) {
+fn open_instead(front: Front, event: &MouseEvent) {
     if !browser::can_pick_files() {
         return;
     }
@@ -104,7 +73,7 @@ fn open_instead(session: Session, event: &MouseEvent) {
     spawn_local(async move {
         let handles = browser::pick_files().await;
         if !handles.is_empty() {
-            given::open(session, handles);
+            given::open(front, handles);
         }
     });
 }

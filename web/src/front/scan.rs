@@ -8,17 +8,17 @@ use leptos::prelude::*;
 use leptos::task::spawn_local;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
-use web::text::text;
 use web_sys::{HtmlVideoElement, MediaStream, MediaStreamTrack};
 
-use crate::browser;
+use super::browser;
+use crate::text::text;
 
 /// Pictures looked at per second: five are quick enough for people, and easy on a phone.
 const LOOK_EVERY_MS: i32 = 200;
 
 /// A button that reads a code and hands over what it says; nothing where the browser cannot.
 #[component]
-pub(crate) fn Scan(
+pub fn Scan(
     /// Called with what a code says.
     found: Callback<String>,
 ) -> impl IntoView {

@@ -8,37 +8,41 @@ use leptos::prelude::*;
 use leptos::task::spawn_local;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
-use web::text::language::{LANGUAGES, Language, of};
-use web::text::{loaded, text};
 use web_sys::{HtmlElement, HtmlSelectElement, Response};
 
-use crate::kept;
-use crate::session::Session;
+use super::{Front, kept};
+use crate::text::language::{LANGUAGES, Language, of};
+use crate::text::{loaded, text};
 
 /// The id of what it is chosen with.
 const CHOICE: &str = "language";
 
+/// Where the files of languages are, by their tags, for whichever program starts next: promises, the first made
+/// by `start.js`. An empty file is none.
+const FILES: &str = "shoalLanguages";
+
 /// What is spoken, by its tag.
-#[derive(Clone, Copy)]
-pub(crate) struct Spoken(RwSignal<&'static str>);
+#[derive(Clone, Copy, Debug)]
+pub struct Spoken(RwSignal<&'static str>);
 
 impl Spoken {
-    pub(crate) fn new() -> Self {
+    /// What is spoken now.
+    pub fn now() -> Self {
         Self(RwSignal::new(text().language.tag))
     }
 
     /// The tag; whoever reads it is run again when another language is spoken.
-    pub(crate) fn tag(self) -> &'static str {
+    pub fn tag(self) -> &'static str {
         self.0.get()
     }
 }
 
-/// Speaks the language that `start.js` has chosen, once its file is here.
-pub(crate) async fn take_over() {
+/// Speaks the language that `start.js` has chosen, or people in the program before, once its file is here.
+pub async fn take_over() {
     let chosen = document().document_element().and_then(|root| root.get_attribute("lang"));
     let Some(language) = chosen.as_deref().and_then(of) else { return };
-    let promise = Reflect::get(&window(), &"shoalLanguage".into()).unwrap_or_default();
-    if let Ok(promise) = promise.dyn_into::<Promise>() {
+    let promise = files().and_then(|files| Reflect::get(&files, &language.tag.into()));
+    if let Ok(Ok(promise)) = promise.map(JsCast::dyn_into::<Promise>) {
         let file = JsFuture::from(promise).await.ok().and_then(|file| file.as_string());
         if let Some(file) = file.filter(|file| !file.is_empty()) {
             loaded::keep(language, &file);
@@ -48,12 +52,15 @@ pub(crate) async fn take_over() {
 }
 
 /// Changes the language, and remembers it.
-fn choose(session: Session, spoken: Spoken, language: &'static Language) {
+fn choose(front: Front, spoken: Spoken, language: &'static Language) {
     spawn_local(async move {
         if !loaded::is_here(language) {
             match fetch(language).await {
-                Ok(file) => loaded::keep(language, &file),
-                Err(_) => return session.complain((text().language_missing)(language.name)),
+                Ok(file) => {
+                    loaded::keep(language, &file);
+                    pass_on(language, &file);
+                }
+                Err(_) => return front.complain((text().language_missing)(language.name)),
             }
         }
         kept::keep_text(kept::LANGUAGE, Some(language.tag));
@@ -66,6 +73,17 @@ fn choose(session: Session, spoken: Spoken, language: &'static Language) {
         // People go on where they were, once all is drawn.
         set_timeout(focus, Duration::ZERO);
     });
+}
+
+fn files() -> Result<JsValue, JsValue> {
+    Reflect::get(&window(), &FILES.into())
+}
+
+/// Leaves the file of a language to the program that starts next.
+fn pass_on(language: &Language, file: &str) {
+    let promise = Promise::resolve(&JsValue::from_str(file));
+    // Without it that program speaks English.
+    let _ = files().and_then(|files| Reflect::set(&files, &language.tag.into(), &promise));
 }
 
 async fn fetch(language: &Language) -> Result<String, JsValue> {
@@ -87,12 +105,12 @@ fn focus() {
 
 /// The choice of a language; each is written in itself.
 #[component]
-pub(crate) fn LanguageChoice() -> impl IntoView {
-    let session = Session::of_page();
+pub fn LanguageChoice() -> impl IntoView {
+    let front = Front::of_page();
     let spoken: Spoken = expect_context();
     let choose = move |select: HtmlSelectElement| {
         if let Some(language) = of(&select.value()) {
-            choose(session, spoken, language);
+            choose(front, spoken, language);
         }
         // Until it is spoken; it may not come.
         select.set_value(text().language.tag);

@@ -9,24 +9,24 @@ use web_sys::Storage;
 
 /// The light or the dark look, if people chose one: plain text, which `start.js` reads before anything is
 /// drawn.
-pub(crate) const THEME: &str = "shoal-theme";
+pub const THEME: &str = "shoal-theme";
 /// The language that people chose, by its tag: plain text, for `start.js` too.
-pub(crate) const LANGUAGE: &str = "shoal-language";
+pub const LANGUAGE: &str = "shoal-language";
 /// What people set (`preferences.rs`).
-pub(crate) const PREFERENCES: &str = "shoal-preferences";
+pub const PREFERENCES: &str = "shoal-preferences";
 /// The rooms that this browser was in (`rooms.rs`).
-pub(crate) const ROOMS: &str = "shoal-rooms";
+pub const ROOMS: &str = "shoal-rooms";
 /// How much was sent and received in all (`usage.rs`).
-pub(crate) const USAGE: &str = "shoal-usage";
+pub const USAGE: &str = "shoal-usage";
 
 /// What is kept under a name; as on the first visit where nothing is that can be read.
-pub(crate) fn load<T: DeserializeOwned + Default>(name: &str) -> T {
+pub fn load<T: DeserializeOwned + Default>(name: &str) -> T {
     let read = || serde_wasm_bindgen::from_value(JSON::parse(&text(name)?).ok()?).ok();
     read().unwrap_or_default()
 }
 
 /// Keeps a value under a name. Where the browser keeps nothing, it holds until the page is closed.
-pub(crate) fn keep<T: Serialize>(name: &str, value: &T) {
+pub fn keep<T: Serialize>(name: &str, value: &T) {
     let Ok(value) = serde_wasm_bindgen::to_value(value) else { return };
     if let Ok(text) = JSON::stringify(&value) {
         keep_text(name, Some(&String::from(text)));
@@ -34,12 +34,12 @@ pub(crate) fn keep<T: Serialize>(name: &str, value: &T) {
 }
 
 /// The text under a name.
-pub(crate) fn text(name: &str) -> Option<String> {
+pub fn text(name: &str) -> Option<String> {
     storage()?.get_item(name).ok()?
 }
 
 /// Keeps a text, or keeps none any more.
-pub(crate) fn keep_text(name: &str, text: Option<&str>) {
+pub fn keep_text(name: &str, text: Option<&str>) {
     let Some(storage) = storage() else { return };
     let _ = match text {
         Some(text) => storage.set_item(name, text),

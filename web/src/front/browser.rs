@@ -1,33 +1,33 @@
 //! Small questions to the browser, asked in one place.
 
+use crate::text::causes::translated;
+use crate::text::text;
 use js_sys::{Function, Reflect};
 use leptos::prelude::{document, window};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
-use web::text::causes::translated;
-use web::text::text;
 use web_sys::{
     DataTransferItem, Element, FileSystemDirectoryHandle, FileSystemFileHandle,
     IntersectionObserver, IntersectionObserverEntry, IntersectionObserverInit,
 };
 
 /// Scheme, host and port of this page.
-pub(crate) fn origin() -> String {
+pub fn origin() -> String {
     window().location().origin().unwrap_or_default()
 }
 
 /// What is behind the `#` in the address bar.
-pub(crate) fn fragment() -> String {
+pub fn fragment() -> String {
     window().location().hash().unwrap_or_default().trim_start_matches('#').to_owned()
 }
 
 /// What is behind the path in the address bar, from the `?` on.
-pub(crate) fn query() -> String {
+pub fn query() -> String {
     window().location().search().unwrap_or_default()
 }
 
 /// Puts `fragment` behind the address, or takes it away, without a new entry in the history.
-pub(crate) fn set_fragment(fragment: Option<&str>) {
+pub fn set_fragment(fragment: Option<&str>) {
     let location = window().location();
     let path = location.pathname().unwrap_or_default();
     let address = match fragment {
@@ -41,27 +41,27 @@ pub(crate) fn set_fragment(fragment: Option<&str>) {
 }
 
 /// Opens another address in place of this page.
-pub(crate) fn go_to(address: &str) {
+pub fn go_to(address: &str) {
     let _ = window().location().assign(address);
 }
 
 /// Loads this page anew.
-pub(crate) fn reload() {
+pub fn reload() {
     let _ = window().location().reload();
 }
 
 /// Whether the browser has a network at all.
-pub(crate) fn is_online() -> bool {
+pub fn is_online() -> bool {
     window().navigator().on_line()
 }
 
 /// Whether the window is wide enough for two columns; the same width as in `style/modes.css`.
-pub(crate) fn is_wide() -> bool {
+pub fn is_wide() -> bool {
     window().match_media("(min-width: 56rem)").ok().flatten().is_some_and(|query| query.matches())
 }
 
 /// The size of the page's letters, which is what a `rem` is in style sheets, in pixels.
-pub(crate) fn rem_px() -> f64 {
+pub fn rem_px() -> f64 {
     const USUAL: f64 = 16.0;
     let size = document().document_element().and_then(|root| {
         let style = window().get_computed_style(&root).ok()??;
@@ -71,7 +71,7 @@ pub(crate) fn rem_px() -> f64 {
 }
 
 /// Whether the page is written from right to left.
-pub(crate) fn is_right_to_left() -> bool {
+pub fn is_right_to_left() -> bool {
     document().document_element().is_some_and(|root| {
         let style = window().get_computed_style(&root).ok().flatten();
         style.is_some_and(|style| style.get_property_value("direction").is_ok_and(|it| it == "rtl"))
@@ -80,7 +80,7 @@ pub(crate) fn is_right_to_left() -> bool {
 
 /// Says whether an element is within `margin`, as style sheets write it, of what is in sight, now and whenever
 /// that changes. Ends when it is dropped.
-pub(crate) fn watch_nearness(
+pub fn watch_nearness(
     element: &Element,
     margin: &str,
     note: impl Fn(bool) + 'static,
@@ -100,7 +100,7 @@ pub(crate) fn watch_nearness(
 }
 
 /// See [`watch_nearness`].
-pub(crate) struct Nearness {
+pub struct Nearness {
     observer: IntersectionObserver,
     _noted: Closure<dyn Fn(js_sys::Array)>,
 }
@@ -112,12 +112,12 @@ impl Drop for Nearness {
 }
 
 /// Milliseconds since the page was loaded.
-pub(crate) fn now_ms() -> f64 {
+pub fn now_ms() -> f64 {
     window().performance().map_or(0.0, |performance| performance.now())
 }
 
 /// Puts `text` on the clipboard; false where the browser does not let us, as on plain HTTP.
-pub(crate) async fn copy(text: &str) -> bool {
+pub async fn copy(text: &str) -> bool {
     let navigator = window().navigator();
     if !has(&navigator, "clipboard") {
         return false;
@@ -126,7 +126,7 @@ pub(crate) async fn copy(text: &str) -> bool {
 }
 
 /// Selects what is in an element, to be copied by hand.
-pub(crate) fn select(element: &web_sys::Node) {
+pub fn select(element: &web_sys::Node) {
     if let Ok(Some(selection)) = window().get_selection() {
         let _ = selection.select_all_children(element);
     }
@@ -134,7 +134,7 @@ pub(crate) fn select(element: &web_sys::Node) {
 
 /// A time in milliseconds since 1970 as people here write it: the time of day, with the date if it is
 /// another day's. Nothing if there is no such time, as members may say.
-pub(crate) fn time_of_day(ms: f64) -> String {
+pub fn time_of_day(ms: f64) -> String {
     let (time, now) = (js_sys::Date::new(&ms.into()), js_sys::Date::new_0());
     if time.get_time().is_nan() {
         return String::new();
@@ -148,7 +148,7 @@ pub(crate) fn time_of_day(ms: f64) -> String {
 }
 
 /// A time as a part of a file's name: `2026-11-26 14.05.09` by the local clock.
-pub(crate) fn date_for_name(ms: f64) -> String {
+pub fn date_for_name(ms: f64) -> String {
     let time = js_sys::Date::new(&ms.into());
     let (year, month, day) = (time.get_full_year(), time.get_month() + 1, time.get_date());
     let (hours, minutes, seconds) = (time.get_hours(), time.get_minutes(), time.get_seconds());
@@ -156,18 +156,18 @@ pub(crate) fn date_for_name(ms: f64) -> String {
 }
 
 /// A time for programs.
-pub(crate) fn iso_time(ms: f64) -> String {
+pub fn iso_time(ms: f64) -> String {
     let time = js_sys::Date::new(&ms.into());
     if time.get_time().is_nan() { String::new() } else { time.to_iso_string().into() }
 }
 
 /// Whether the system can pass a link on to another program.
-pub(crate) fn can_pass_on() -> bool {
+pub fn can_pass_on() -> bool {
     has(&window().navigator(), "share")
 }
 
 /// Lets the system pass `link` on.
-pub(crate) async fn pass_on(link: &str) {
+pub async fn pass_on(link: &str) {
     let data = web_sys::ShareData::new();
     data.set_title(text().product);
     data.set_url(link);
@@ -176,12 +176,12 @@ pub(crate) async fn pass_on(link: &str) {
 }
 
 /// Whether people can pick a folder to write into.
-pub(crate) fn can_pick_directory() -> bool {
+pub fn can_pick_directory() -> bool {
     has(&window(), "showDirectoryPicker")
 }
 
 /// Asks for a folder to write into; `None` if people change their mind. Must be called right after a click.
-pub(crate) async fn pick_directory() -> Option<FileSystemDirectoryHandle> {
+pub async fn pick_directory() -> Option<FileSystemDirectoryHandle> {
     let options = js_sys::Object::new();
     let _ = Reflect::set(&options, &"mode".into(), &"readwrite".into());
     let window = window();
@@ -193,13 +193,13 @@ pub(crate) async fn pick_directory() -> Option<FileSystemDirectoryHandle> {
 
 /// Whether people can pick files in a way that lets us read them again after a reload. Programs that drive
 /// a browser expect the file input's own chooser.
-pub(crate) fn can_pick_files() -> bool {
+pub fn can_pick_files() -> bool {
     let driven = Reflect::get(&window().navigator(), &"webdriver".into());
     has(&window(), "showOpenFilePicker") && !driven.is_ok_and(|driven| driven.is_truthy())
 }
 
 /// Asks for files, as handles; none if people change their mind. Must be called right after a click.
-pub(crate) async fn pick_files() -> Vec<FileSystemFileHandle> {
+pub async fn pick_files() -> Vec<FileSystemFileHandle> {
     let options = js_sys::Object::new();
     let _ = Reflect::set(&options, &"multiple".into(), &true.into());
     let window = window();
@@ -214,19 +214,19 @@ pub(crate) async fn pick_files() -> Vec<FileSystemFileHandle> {
 }
 
 /// The handle of what is dropped, where the browser has such; to be called while the event is handled.
-pub(crate) fn handle_of(item: &DataTransferItem) -> Option<js_sys::Promise> {
+pub fn handle_of(item: &DataTransferItem) -> Option<js_sys::Promise> {
     let ask = Reflect::get(item, &"getAsFileSystemHandle".into()).ok()?;
     ask.dyn_ref::<Function>()?.call0(item).ok()?.dyn_into().ok()
 }
 
 /// Whether people see this page at the moment.
-pub(crate) fn is_visible() -> bool {
+pub fn is_visible() -> bool {
     !document().hidden()
 }
 
 /// Keeps the screen, and with it the device, awake until [`let_sleep`] or until nobody sees the page any
 /// more. `None` where the browser cannot, or will not.
-pub(crate) async fn keep_awake() -> Option<JsValue> {
+pub async fn keep_awake() -> Option<JsValue> {
     let lock = Reflect::get(&window().navigator(), &"wakeLock".into()).ok()?;
     let ask: Function = Reflect::get(&lock, &"request".into()).ok()?.dyn_into().ok()?;
     let promise: js_sys::Promise = ask.call1(&lock, &"screen".into()).ok()?.dyn_into().ok()?;
@@ -234,7 +234,7 @@ pub(crate) async fn keep_awake() -> Option<JsValue> {
 }
 
 /// Gives back what [`keep_awake`] gave.
-pub(crate) fn let_sleep(held: &JsValue) {
+pub fn let_sleep(held: &JsValue) {
     let release = Reflect::get(held, &"release".into());
     if let Some(release) = release.ok().and_then(|release| release.dyn_into::<Function>().ok()) {
         // It is released already if people looked away meanwhile.
@@ -242,13 +242,21 @@ pub(crate) fn let_sleep(held: &JsValue) {
     }
 }
 
+/// Notes that something has come about now, in the browser's own record (`performance`).
+pub fn mark(name: &str) {
+    if let Some(performance) = window().performance() {
+        // It refuses the names of events alone.
+        let _ = performance.mark(name);
+    }
+}
+
 /// Shows `title` on the tab.
-pub(crate) fn set_title(title: &str) {
+pub fn set_title(title: &str) {
     document().set_title(title);
 }
 
 /// What an exception says, fit to be shown, in the language of the page if it is one of ours.
-pub(crate) fn sentence(error: &JsValue) -> String {
+pub fn sentence(error: &JsValue) -> String {
     let sentence = error
         .dyn_ref::<js_sys::Error>()
         .map(|error| String::from(error.message()))
@@ -258,7 +266,7 @@ pub(crate) fn sentence(error: &JsValue) -> String {
 }
 
 /// A date and time as people here write them, from milliseconds since 1970.
-pub(crate) fn date_and_time(unix_ms: f64) -> String {
+pub fn date_and_time(unix_ms: f64) -> String {
     let options = js_sys::Object::new();
     for (part, style) in [("dateStyle", "medium"), ("timeStyle", "short")] {
         let _ = Reflect::set(&options, &part.into(), &style.into());
@@ -268,7 +276,7 @@ pub(crate) fn date_and_time(unix_ms: f64) -> String {
 }
 
 /// Waits.
-pub(crate) async fn wait(milliseconds: i32) {
+pub async fn wait(milliseconds: i32) {
     let waited = js_sys::Promise::new(&mut |done, _| {
         let _ = window().set_timeout_with_callback_and_timeout_and_arguments_0(&done, milliseconds);
     });
@@ -276,12 +284,12 @@ pub(crate) async fn wait(milliseconds: i32) {
 }
 
 /// The service worker, once it looks after this page.
-pub(crate) fn service_worker() -> Option<web_sys::ServiceWorker> {
+pub fn service_worker() -> Option<web_sys::ServiceWorker> {
     let navigator = window().navigator();
     has(&navigator, "serviceWorker").then(|| navigator.service_worker().controller()).flatten()
 }
 
 /// Whether an object has something of this name.
-pub(crate) fn has(object: &JsValue, name: &str) -> bool {
+pub fn has(object: &JsValue, name: &str) -> bool {
     Reflect::get(object, &name.into()).is_ok_and(|value| !value.is_undefined() && !value.is_null())
 }
