@@ -7,7 +7,7 @@
 use serde_json::Value;
 use tests::page::Page;
 use tests::wait::{SOON, until};
-use tests::{Browser, BrowserKind, Server, Shoal, turn};
+use tests::{Browser, BrowserKind, Server, Shoal, turn_to_wait};
 
 use crate::{PIECE, Workbench};
 
@@ -16,7 +16,7 @@ const MARKUP: &str = "<img src=x onerror=\"document.title='gone'\"> <a href=\"ht
 
 #[tokio::test(flavor = "multi_thread")]
 async fn browsers_and_the_command_hear_each_other_and_so_does_whoever_comes_later() {
-    let _turn = turn().await;
+    let _turn = turn_to_wait().await;
     let bench = Workbench::new();
     let server = Server::start().await;
     let chromium = Browser::start(BrowserKind::Chromium).await;
@@ -63,7 +63,7 @@ async fn browsers_and_the_command_hear_each_other_and_so_does_whoever_comes_late
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_nobody_sees_is_counted_and_a_pasted_picture_is_shared() {
-    let _turn = turn().await;
+    let _turn = turn_to_wait().await;
     let bench = Workbench::new();
     let server = Server::start().await;
     let browser = Browser::start(BrowserKind::Chromium).await;

@@ -4,7 +4,7 @@
 //! - when the rest is chosen, only that is fetched, and a ZIP of everything is saved;
 //! - with everything complete, it is saved again.
 
-use tests::{Browser, BrowserKind, Server, Shoal, files, turn};
+use tests::{Browser, BrowserKind, Server, Shoal, files, turn_to_wait};
 
 use crate::{MIB, PIECE, Workbench};
 
@@ -19,7 +19,7 @@ async fn one_file_of_a_folder_is_received_by_firefox_and_then_the_rest() {
 }
 
 async fn one_file_and_then_the_rest(kind: BrowserKind) {
-    let _turn = turn().await;
+    let _turn = turn_to_wait().await;
     let bench = Workbench::new();
     let server = Server::start().await;
     let folder = bench.folder("folder");

@@ -6,7 +6,7 @@
 //! - the page completes words, and says what is wrong with a code before it is tried.
 
 use serde_json::Value;
-use tests::{Browser, BrowserKind, Page, Server, Shoal, turn, turn_to_wait};
+use tests::{Browser, BrowserKind, Page, Server, Shoal, turn_to_wait};
 
 use crate::{MIB, Workbench};
 
@@ -93,7 +93,7 @@ async fn a_code_that_expired_says_so() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_code_leads_from_the_command_to_chromium() {
-    let _turn = turn().await;
+    let _turn = turn_to_wait().await;
     let bench = Workbench::new();
     let server = Server::start().await;
     let file = bench.file("to a tab.bin", 2 * MIB + 7);
@@ -113,7 +113,7 @@ async fn a_code_leads_from_the_command_to_chromium() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_code_leads_from_firefox_to_chromium_after_one_was_burnt() {
-    let _turn = turn().await;
+    let _turn = turn_to_wait().await;
     let bench = Workbench::new();
     let server = Server::start().await;
     let file = bench.file("between tabs.bin", MIB + 3);

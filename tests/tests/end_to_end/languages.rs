@@ -4,7 +4,7 @@
 //! - causes from the core and from the server are in that language too;
 //! - a language that cannot be fetched is told, and the page goes on in the one before.
 
-use tests::{Browser, BrowserKind, Page, Server, turn};
+use tests::{Browser, BrowserKind, Page, Server, turn_to_wait};
 
 use crate::{MIB, Workbench};
 
@@ -19,7 +19,7 @@ async fn speaks(page: &Page<'_>, wanted: &str) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_page_speaks_what_the_browser_asks_for() {
-    let _turn = turn().await;
+    let _turn = turn_to_wait().await;
     let server = Server::start().await;
     let chromium = Browser::start(BrowserKind::Chromium).await;
     let page = chromium.open(server.url()).await;
@@ -48,7 +48,7 @@ async fn the_page_speaks_what_the_browser_asks_for() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn another_language_is_spoken_at_once_and_remembered() {
-    let _turn = turn().await;
+    let _turn = turn_to_wait().await;
     let bench = Workbench::new();
     let server = Server::start().await;
     for kind in [BrowserKind::Chromium, BrowserKind::Firefox] {
@@ -88,7 +88,7 @@ async fn another_language_is_spoken_at_once_and_remembered() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_language_that_cannot_be_fetched_is_told() {
-    let _turn = turn().await;
+    let _turn = turn_to_wait().await;
     let server = Server::start().await;
     let chromium = Browser::start(BrowserKind::Chromium).await;
     let page = chromium.open(server.url()).await;

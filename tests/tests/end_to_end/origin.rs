@@ -5,7 +5,7 @@
 //!   refused by its name.
 
 use tests::page::Article;
-use tests::{Browser, BrowserKind, Server, Shoal, turn};
+use tests::{Browser, BrowserKind, Server, Shoal, turn_to_wait};
 
 use crate::{MIB, Workbench};
 
@@ -13,7 +13,7 @@ const SIZE: u64 = 12 * MIB;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn all_finish_when_the_origin_leaves_one_copy_between_three_others() {
-    let _turn = turn().await;
+    let _turn = turn_to_wait().await;
     let bench = Workbench::new();
     let server = Server::start().await;
     let file = bench.file("between three.bin", 24 * MIB);
@@ -39,7 +39,7 @@ async fn all_finish_when_the_origin_leaves_one_copy_between_three_others() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn after_a_reload_remembered_files_are_shared_on_with_one_click() {
-    let _turn = turn().await;
+    let _turn = turn_to_wait().await;
     let bench = Workbench::new();
     let server = Server::start().await;
     let browser = Browser::start(BrowserKind::Chromium).await;
@@ -106,7 +106,7 @@ async fn after_a_reload_of_firefox_files_chosen_again_are_shared_on() {
 }
 
 async fn chosen_again(kind: BrowserKind) {
-    let _turn = turn().await;
+    let _turn = turn_to_wait().await;
     let bench = Workbench::new();
     let server = Server::start().await;
     let file = bench.file("again.bin", SIZE);

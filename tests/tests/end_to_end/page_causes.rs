@@ -17,13 +17,13 @@ use native_peer::storage::DiskStorage;
 use native_peer::{Options, Peer, sources};
 use protocol::identity::DeviceKey;
 use tests::page::Article;
-use tests::{Browser, BrowserKind, Page, Server, Shoal, turn, turn_to_wait};
+use tests::{Browser, BrowserKind, Page, Server, Shoal, turn_to_wait};
 
 use crate::{MIB, Workbench, link_to_an_empty_room};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_bad_invite_no_network_and_a_refusal_say_what_to_do() {
-    let _turn = turn().await;
+    let _turn = turn_to_wait().await;
     let server = Server::start().await;
     let browser = Browser::start(BrowserKind::Chromium).await;
     let (_, link) = link_to_an_empty_room(&server);
@@ -99,7 +99,7 @@ async fn a_source_that_is_silent_leaves_or_is_out_of_reach_is_told_as_that() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_source_that_paused_or_lost_its_files_is_told_as_that() {
-    let _turn = turn().await;
+    let _turn = turn_to_wait().await;
     let bench = Workbench::new();
     let server = Server::start().await;
     let browser = Browser::start(BrowserKind::Chromium).await;

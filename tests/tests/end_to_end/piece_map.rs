@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 use tests::wait::{Look, while_progressing};
-use tests::{Browser, BrowserKind, Page, Server, Shoal, turn};
+use tests::{Browser, BrowserKind, Page, Server, Shoal, turn_to_wait};
 
 use crate::{MIB, PIECE, Workbench};
 
@@ -70,7 +70,7 @@ impl Seen {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_map_fills_in_the_colours_of_those_who_send() {
-    let _turn = turn().await;
+    let _turn = turn_to_wait().await;
     let bench = Workbench::new();
     let server = Server::start().await;
     let file = bench.file("mapped.bin", SIZE);

@@ -12,7 +12,7 @@
 
 use tests::page::{Article, Page};
 use tests::wait::SOON;
-use tests::{Browser, BrowserKind, Random, Server, Shoal, files, is_long, turn, turn_to_wait};
+use tests::{Browser, BrowserKind, Random, Server, Shoal, files, is_long, turn_to_wait};
 
 use crate::{MIB, PIECE, Workbench};
 
@@ -73,7 +73,7 @@ async fn what_a_reload_of_firefox_broke_off_is_resumed_without_fetching_again() 
 }
 
 async fn reloaded(kind: BrowserKind) {
-    let _turn = turn().await;
+    let _turn = turn_to_wait().await;
     let bench = Workbench::new();
     let server = Server::start().await;
     let folder = bench.folder("reloaded");
@@ -124,7 +124,7 @@ async fn reloads_and_crashes_of_firefox_at_random_points_lose_nothing() {
 }
 
 async fn broken_off_at_random(kind: BrowserKind, times: u64) {
-    let _turn = turn().await;
+    let _turn = turn_to_wait().await;
     let mut random = Random::announced();
     let bench = Workbench::new();
     let server = Server::start().await;
@@ -177,7 +177,7 @@ async fn two_tabs_of_firefox_keep_a_store_each_and_find_it_again() {
 }
 
 async fn two_tabs(kind: BrowserKind) {
-    let _turn = turn().await;
+    let _turn = turn_to_wait().await;
     let bench = Workbench::new();
     let server = Server::start().await;
     let file = bench.file("twice.bin", 16 * MIB);
@@ -234,7 +234,7 @@ const RELOAD_SOON: &str = "
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_damaged_journal_costs_a_look_at_what_is_there() {
-    let _turn = turn().await;
+    let _turn = turn_to_wait().await;
     let bench = Workbench::new();
     let server = Server::start().await;
     let file = bench.file("damaged.bin", 12 * MIB);

@@ -6,7 +6,7 @@
 //! - the light or the dark look is there before the program is.
 
 use serde_json::Value;
-use tests::{Browser, BrowserKind, Page, Server, Shoal, turn};
+use tests::{Browser, BrowserKind, Page, Server, Shoal, turn_to_wait};
 
 use crate::{MIB, PIECE, Workbench};
 
@@ -21,7 +21,7 @@ async fn what_is_set_in_firefox_holds_at_once_and_after_a_reload() {
 }
 
 async fn what_is_set_holds(kind: BrowserKind) {
-    let _turn = turn().await;
+    let _turn = turn_to_wait().await;
     let bench = Workbench::new();
     let server = Server::start().await;
     let browser = Browser::start(kind).await;
@@ -74,7 +74,7 @@ async fn what_is_set_holds(kind: BrowserKind) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn people_are_capped_disconnected_and_forgotten_one_by_one() {
-    let _turn = turn().await;
+    let _turn = turn_to_wait().await;
     let bench = Workbench::new();
     let server = Server::start().await;
     let browser = Browser::start(BrowserKind::Chromium).await;

@@ -12,7 +12,7 @@ use fantoccini::Locator;
 use fantoccini::key::Key;
 use serde_json::{Value, json};
 use tests::page::Page;
-use tests::{Browser, BrowserKind, Server, Shoal, files, turn};
+use tests::{Browser, BrowserKind, Server, Shoal, files, turn_to_wait};
 
 use crate::{MIB, Workbench};
 
@@ -28,7 +28,7 @@ const ACTIVE: &str = "
 
 #[tokio::test(flavor = "multi_thread")]
 async fn twenty_thousand_files_are_listed_to_the_last_and_few_rows_are_drawn() {
-    let _turn = turn().await;
+    let _turn = turn_to_wait().await;
     let bench = Workbench::new();
     let server = Server::start().await;
     let many = bench.folder("many");
@@ -88,7 +88,7 @@ async fn what_is_chosen_in_firefox_stays_so_after_a_reload() {
 }
 
 async fn chosen_and_reloaded(kind: BrowserKind) {
-    let _turn = turn().await;
+    let _turn = turn_to_wait().await;
     let bench = Workbench::new();
     let server = Server::start().await;
     let album = bench.folder("album");
@@ -164,7 +164,7 @@ const WISH: &str = "
 #[tokio::test(flavor = "multi_thread")]
 async fn shares_are_found_sorted_and_filtered_and_far_ones_are_drawn_in_part() {
     const SHARES: usize = 150;
-    let _turn = turn().await;
+    let _turn = turn_to_wait().await;
     let server = Server::start().await;
     let browser = Browser::start(BrowserKind::Chromium).await;
     let (_, link) = crate::link_to_an_empty_room(&server);
@@ -227,7 +227,7 @@ async fn shares_are_found_sorted_and_filtered_and_far_ones_are_drawn_in_part() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_share_that_is_not_passed_on_cannot_be_received_until_it_is() {
-    let _turn = turn().await;
+    let _turn = turn_to_wait().await;
     let bench = Workbench::new();
     let server = Server::start().await;
     let file = bench.file("kept.bin", MIB);
