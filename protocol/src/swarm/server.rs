@@ -26,9 +26,10 @@ const JOIN_TIMEOUT: Duration = Duration::from_secs(20);
 /// The same where it has let us in before, as long as that may be expected to go quickly. A system that
 /// connects repeats itself ever more rarely: where a path is gone for a while, one that begins anew is
 /// sooner there after it is back.
-const REJOIN_TIMEOUT: Duration = Duration::from_secs(3);
-/// The last of so many attempts has longer: perhaps the server is slow.
-const PATIENT_EACH: u32 = 3;
+const REJOIN_TIMEOUT: Duration = Duration::from_millis(2_500);
+/// The last of so many attempts has longer: perhaps the server is slow. Rarely, as it may be the one that is on
+/// its way when the path comes back.
+const PATIENT_EACH: u32 = 6;
 const PATIENT_REJOIN_TIMEOUT: Duration = Duration::from_secs(8);
 /// What refuses does so before this: what ends later was not heard.
 const NO_REFUSAL_AFTER: Duration = Duration::from_secs(2);
@@ -367,7 +368,8 @@ impl Swarm {
         if way.is_none() {
             self.unseat(from, opened.sender);
         }
-        let Some(member) = self.remember(from, self.now + NEWCOMER_PATIENCE) else { return };
+        let now = self.now;
+        let Some(member) = self.remember(from, now + NEWCOMER_PATIENCE) else { return };
         if *member.key.get_or_insert(opened.sender) != opened.sender {
             return debug!(%from, "refused an envelope signed by another key than before");
         }
@@ -381,6 +383,13 @@ impl Swarm {
                 self.on_offer(from, opened.epoch, false);
             }
             Signal::NeedyOffer(_) if is_new => self.on_offer(from, opened.epoch, true),
+            // It was away while we tried, and counts from where it was: ours is later than anything it knows.
+            Signal::Description(Description::Offer(_)) | Signal::NeedyOffer(_)
+                if opened.sequence == 0 && member.lane.is_none() =>
+            {
+                member.dial_at = member.dial_at.map(|at| at.min(now));
+                self.may_dial = true;
+            }
             _ => {}
         }
         if matches!(opened.signal, Signal::LaneOffer(_)) {
