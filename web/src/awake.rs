@@ -4,9 +4,9 @@
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 use wasm_bindgen::JsValue;
+use web::front::browser;
 
 use crate::session::Session;
-use web::front::browser;
 
 /// Does so from now on.
 pub(crate) fn keep_awake_while_moving(session: Session) {

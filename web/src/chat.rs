@@ -14,11 +14,11 @@ use leptos::task::spawn_local;
 use wasm_bindgen::prelude::*;
 use wasm_peer::api::{Line, MAX_LINE_BYTES, Standing};
 use web::excerpt::{excerpt, is_snippet};
+use web::front::browser;
 use web::text::text;
 use web_sys::{IntersectionObserver, IntersectionObserverEntry};
 
 use crate::session::Session;
-use web::front::browser;
 
 /// The most lines that are shown; earlier ones go.
 const MAX_SHOWN: usize = 200;

@@ -13,6 +13,7 @@ use leptos::html;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 use wasm_peer::api::FileDetail;
+use web::front::browser;
 use web::text::text;
 use web::tree::{NodeIndex, Part, Row, Tree};
 
@@ -21,7 +22,6 @@ use self::row::FileRow;
 use crate::session::Session;
 use crate::share_card::{Share, is_ours};
 use crate::shelf::Looked;
-use web::front::browser;
 
 /// The height of a row, and the most that is seen of the tree, as in `style/files.css`.
 const ROW_REM: f64 = 3.25;

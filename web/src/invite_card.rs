@@ -5,12 +5,12 @@ use leptos::html;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 use wasm_peer::api::CodeState;
+use web::front::browser;
 use web::qr::qr;
 use web::text::causes::translated;
 use web::text::text;
 
 use crate::session::Session;
-use web::front::browser;
 
 #[component]
 pub(crate) fn InviteCard(ours: bool) -> impl IntoView {

@@ -1,6 +1,7 @@
 //! A room: the shelf of shares, the invite, who is here, and what they say.
 
 use leptos::prelude::*;
+use web::front::frame::focus_when_shown;
 use web::text::text;
 
 use crate::chat::{Chat, Unread};
@@ -9,7 +10,6 @@ use crate::people::People;
 use crate::sections::Sections;
 use crate::session::Session;
 use crate::shelf::Shelf;
-use web::front::frame::focus_when_shown;
 
 /// Whoever made the room sees the invite first, whoever came for files the files. The order is that of the
 /// document, so that the keyboard follows it too.

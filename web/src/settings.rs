@@ -13,12 +13,12 @@ pub(crate) use control::Rate;
 use leptos::html;
 use leptos::prelude::*;
 use wasm_bindgen::JsCast;
+use web::front::theme::Theme;
 use web::text::text;
 use web_sys::{HtmlDialogElement, MouseEvent};
 
 use crate::preferences::Preferences;
 use crate::session::Session;
-use web::front::theme::Theme;
 
 /// The button that opens them, and the dialog.
 #[component]

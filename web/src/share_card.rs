@@ -5,6 +5,7 @@ use leptos::prelude::*;
 use leptos::task::spawn_local;
 use wasm_peer::api::{Access, Risk, ShareInfo, ShareState, Storage, Waiting};
 use web::format;
+use web::front::browser;
 use web::paths;
 use web::text::causes::translated;
 use web::text::text;
@@ -17,7 +18,6 @@ use crate::session::Session;
 use crate::share_wishes::ShareWishes;
 use crate::shelf::Looked;
 use crate::status;
-use web::front::browser;
 
 /// Beyond this much, what is kept in memory may end the tab on common phones and computers. Browsers tell no
 /// limit of theirs.

@@ -9,13 +9,13 @@ use leptos::html;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 use wasm_peer::api::{Found, ShareInfo, ShareState, Storage};
+use web::front::frame::Working;
+use web::front::picker::Picker;
 use web::text::text;
 
 use crate::session::Session;
 use crate::share_card::{MEMORY_COMFORTABLE_BYTES, ShareCard, is_ours};
 use crate::status;
-use web::front::frame::Working;
-use web::front::picker::Picker;
 
 /// Whoever opened a link and meets nobody for so long may have a wrong one.
 const ALONE_FOR_LONG_MS: f64 = 20_000.0;

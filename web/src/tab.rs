@@ -5,12 +5,12 @@ use leptos::prelude::*;
 use wasm_bindgen::JsCast;
 use wasm_peer::api::ShareState;
 use web::format;
+use web::front::browser;
+use web::front::language::Spoken;
 use web::text::text;
 use web_sys::Element;
 
 use crate::session::Session;
-use web::front::browser;
-use web::front::language::Spoken;
 
 /// The icons that show progress, in `progress/`: from 1 to 8 eighths.
 const STEPS: u8 = 8;

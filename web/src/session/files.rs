@@ -3,11 +3,11 @@
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 use wasm_peer::api::{FileChoice, FileDetail, FileList, Found, Priority, Selection};
+use web::front::browser;
 use web::text::text;
 use web::tree;
 
 use super::Session;
-use web::front::browser;
 
 /// The files of a share, each at its place.
 pub(crate) struct Listed {

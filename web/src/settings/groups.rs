@@ -3,13 +3,13 @@
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 use wasm_peer::api::{Accept, PathPolicy, Service};
+use web::front::theme::Theme;
 use web::text::text;
 
 use super::control::{cap, choice, chosen, group, note_id, number, said, switch, switched};
 use crate::notify;
 use crate::preferences::{Preferences, own_name};
 use crate::session::Session;
-use web::front::theme::Theme;
 
 /// Who we are to others.
 pub(super) fn identity() -> AnyView {
