@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use crate::Result;
 use crate::fuzz;
 use crate::page;
+use crate::panics::Panics;
 use crate::reproduce;
 use crate::run::{could_not_start, output, run, show};
 use crate::tally::Tally;
@@ -179,6 +180,7 @@ fn licences(workspace: &Workspace) -> Result {
 struct Report {
     steps: Vec<Step>,
     sum: Tally,
+    panics: Panics,
 }
 
 struct Step {
@@ -201,13 +203,15 @@ impl Report {
 
     /// Runs a test harness, passes its output on and counts what it says.
     fn harness(&mut self, name: &str, command: &mut Command) {
-        self.step(name, || match count(command) {
+        let mut panics = std::mem::take(&mut self.panics);
+        self.step(name, || match count(command, &mut panics) {
             Ok(tally) => (tally, Some(tally)),
             Err(error) => {
                 eprintln!("{name}: {error}");
                 (Tally::of(false), None)
             }
         });
+        self.panics = panics;
     }
 
     fn step(&mut self, name: &str, step: impl FnOnce() -> (Tally, Option<Tally>)) -> bool {
@@ -227,9 +231,12 @@ impl Report {
         tally.failed == 0
     }
 
-    /// Prints the table and, last, the sum.
+    /// Prints what failed tests said, the table and, last, the sum.
     fn close(self) -> Result {
         eprintln!();
+        for panic in &self.panics.told {
+            eprintln!("{panic}");
+        }
         for Step { name, took, outcome } in &self.steps {
             eprintln!("{:>8.1} s  {name:<24} {outcome}", took.as_secs_f64());
         }
@@ -239,9 +246,9 @@ impl Report {
     }
 }
 
-/// Runs a harness and sums its closing lines. One that fails without naming a failed test (it
+/// Runs a harness, notes what its tests say that fail, and sums its closing lines. One that fails without naming a failed test (it
 /// did not compile, or died) counts as one failure.
-fn count(command: &mut Command) -> Result<Tally> {
+fn count(command: &mut Command, panics: &mut Panics) -> Result<Tally> {
     show(command);
     let mut child =
         command.stdout(Stdio::piped()).spawn().map_err(|error| could_not_start(command, &error))?;
@@ -251,6 +258,7 @@ fn count(command: &mut Command) -> Result<Tally> {
         let line = line.map_err(|error| format!("could not read the tests' output: {error}"))?;
         let line = String::from_utf8_lossy(&line);
         println!("{line}");
+        panics.read(&line);
         if let Some(tally) = Tally::parse(&line) {
             sum += tally;
         }

@@ -11,6 +11,7 @@ mod apt;
 mod checks;
 mod fuzz;
 mod page;
+mod panics;
 mod product;
 mod reproduce;
 mod run;

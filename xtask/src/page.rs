@@ -1,5 +1,5 @@
-//! Building the page: two programs for the browser (the page and its worker) and what goes with
-//! them, bundled by Trunk into `target/page`.
+//! Building the page: three programs for the browser (the first screen, rooms, and the worker) and what goes
+//! with them, bundled by Trunk into `target/page`.
 
 use std::collections::BTreeSet;
 use std::fs;
