@@ -155,12 +155,7 @@ impl Connection {
         relay_only: bool,
         report: Report,
     ) -> Result<Rc<Self>, JsValue> {
-        let configuration = RtcConfiguration::new();
-        configuration.set_ice_servers(&ice_servers.iter().map(ice_server).collect::<Array>());
-        if relay_only {
-            configuration.set_ice_transport_policy(RtcIceTransportPolicy::Relay);
-        }
-        let pc = RtcPeerConnection::new_with_configuration(&configuration)?;
+        let pc = with_servers(ice_servers, relay_only)?;
         let control = negotiated_channel(&pc, "control", CONTROL_CHANNEL_ID);
         let blocks = negotiated_channel(&pc, "blocks", BLOCKS_CHANNEL_ID);
         // In the same task as their creation, or DataCloneError.
@@ -368,6 +363,26 @@ impl Handlers {
             }),
         }
     }
+}
+
+/// A connection that uses those of the servers which the browser takes. For one that it refuses, as Firefox does
+/// at ports that it blocks, it refuses them all.
+fn with_servers(servers: &[IceServer], relay_only: bool) -> Result<RtcPeerConnection, JsValue> {
+    let configuration = RtcConfiguration::new();
+    if relay_only {
+        configuration.set_ice_transport_policy(RtcIceTransportPolicy::Relay);
+    }
+    let servers: Array = servers.iter().map(ice_server).collect();
+    configuration.set_ice_servers(&servers);
+    RtcPeerConnection::new_with_configuration(&configuration).or_else(|_| {
+        let is_taken = |server: &JsValue| {
+            let alone = RtcConfiguration::new();
+            alone.set_ice_servers(&Array::of1(server));
+            RtcPeerConnection::new_with_configuration(&alone).map(|it| it.close()).is_ok()
+        };
+        configuration.set_ice_servers(&servers.iter().filter(is_taken).collect::<Array>());
+        RtcPeerConnection::new_with_configuration(&configuration)
+    })
 }
 
 fn ice_server(server: &IceServer) -> RtcIceServer {

@@ -111,7 +111,7 @@ pub enum Behaviour {
     // Which STUN and TURN servers it names.
     /// Addresses that are none.
     NonsenseIceServers,
-    /// A thousand of them.
+    /// A thousand of them, at a port that Firefox blocks.
     ManyIceServers,
     /// One with an address of thirty thousand letters.
     HugeIceServer,

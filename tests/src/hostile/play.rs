@@ -220,9 +220,9 @@ impl Play {
                     .collect()
             }
             // Port 9 discards, if anybody listens there at all.
-            Behaviour::ManyIceServers => {
-                (0..1000).map(|n| server(format!("stun:127.0.{}.{}:9", n / 250, n % 250))).collect()
-            }
+            Behaviour::ManyIceServers => (0..1000)
+                .map(|n| server(format!("stun:127.0.{}.{}:9", n / 250, n % 250 + 1)))
+                .collect(),
             Behaviour::HugeIceServer => vec![server(format!("stun:{}", "a".repeat(30_000)))],
             _ => return Vec::new(),
         };

@@ -15,7 +15,7 @@ const SIDE_BY_SIDE: usize = 3;
 /// Who is not let in has tried so often before that counts.
 const ATTEMPTS: u64 = 2;
 /// Those that differ most in what a browser has to do about them.
-const SOME: [Behaviour; 8] = [
+const SOME: [Behaviour; 9] = [
     Behaviour::Replay,
     Behaviour::FlipBits,
     Behaviour::Splice,
@@ -24,6 +24,7 @@ const SOME: [Behaviour; 8] = [
     Behaviour::Binary,
     Behaviour::RefuseWithMarkup,
     Behaviour::NonsenseIceServers,
+    Behaviour::ManyIceServers,
 ];
 
 fn behaviours() -> &'static [Behaviour] {
