@@ -1,12 +1,12 @@
-//! The program for rooms: people share, pass a link on, talk, and receive. It draws what a [`wasm_peer::Peer`]
+//! The program for rooms: people share, pass a link on, talk, and receive. It draws what a peer (`wasm_peer::peer::Peer`)
 //! tells and passes on what people want; the transfer itself is none of its business, and it uses nothing that
 //! other embedders of that class could not.
 //!
 //! It takes the place of the program of the first screen (`bin/home.rs`), which hands over what people want
-//! ([`web::front::handover`]).
+//! (`web::front::handover`).
 //!
 //! `session` holds the one room the page is in; the other modules are the parts of the screen, named after
-//! what they show. All words are in [`web::text`].
+//! what they show. All words are in `web::text`.
 //!
 //! Names from elsewhere become text and values of attributes, never HTML: the page's Trusted Types
 //! (signaling-server, `page/policy.rs`) forbid that altogether. Leptos makes HTML of elements inside a view

@@ -124,7 +124,7 @@ impl Swarm {
         let Some(member) = self.members.get_mut(&from) else { return };
         if takes && epoch > member.extra.epoch {
             member.extra.epoch = epoch;
-            member.epoch = member.epoch.max(epoch);
+            member.epochs.latest = member.epochs.latest.max(epoch);
             self.make_extra(from, Role::Answerer, epoch);
         }
     }

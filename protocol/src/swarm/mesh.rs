@@ -206,22 +206,22 @@ impl Swarm {
         }
         self.may_dial = true;
         let now = self.now;
-        let epoch = self.epochs.get(&peer).copied().unwrap_or_default();
+        let epochs = self.epochs.get(&peer).copied().unwrap_or_default();
         Some(self.members.entry(peer).or_insert_with(|| {
             let mut member = Member::new(now, dial_at);
-            member.epoch = epoch;
+            member.epochs = epochs;
             member
         }))
     }
 
-    /// Forgets a member, but not which attempt to connect was the latest: the server can say of anybody that
+    /// Forgets a member, but not which attempts to connect were the latest: the server can say of anybody that
     /// they have left, and come, and what it then repeats of before must stay stale.
     pub(super) fn forget(&mut self, peer: PeerId) {
         let Some(member) = self.members.remove(&peer) else { return };
-        if member.epoch == 0 {
+        if member.epochs.latest == 0 {
             return;
         }
-        self.epochs.insert(peer, member.epoch);
+        self.epochs.insert(peer, member.epochs);
         if self.epochs.len() > MAX_EPOCHS {
             let from = PeerId(u64::from_le_bytes(self.rng.bytes()));
             let next = self.epochs.range(from..).chain(self.epochs.range(..from)).next();

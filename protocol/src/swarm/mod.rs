@@ -82,7 +82,7 @@ use crate::time::Instant;
 use chat::Chat;
 use lanes::Lanes;
 use mesh::Seek;
-use peers::{Lane, Member};
+use peers::{Epochs, Lane, Member};
 use serve::{Group, Reading};
 use server::Server;
 use shelf::{PendingManifest, Share};
@@ -141,8 +141,8 @@ pub struct Swarm {
     resume_token: Option<ResumeToken>,
     ice_servers: Vec<IceServer>,
     members: BTreeMap<PeerId, Member>,
-    /// The latest attempt to connect to those who are no members any more.
-    epochs: BTreeMap<PeerId, u64>,
+    /// Of those who are no members any more.
+    epochs: BTreeMap<PeerId, Epochs>,
     lanes: BTreeMap<ConnectionId, Lane>,
     /// Lanes besides the main ones: what is tried.
     extras: Lanes,

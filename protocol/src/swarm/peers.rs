@@ -49,6 +49,16 @@ const MAX_CONTROL_QUEUE_BYTES: usize = 8 << 20;
 /// What a queued message takes besides its bytes.
 const QUEUED_MESSAGE_BYTES: usize = 64;
 
+/// Which attempts to connect there were to somebody, by their numbers.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Epochs {
+    /// Of the latest, be it ours or theirs; earlier ones are stale.
+    pub(super) latest: u64,
+    /// Of the latest of theirs that we heard of. What is later and stale all the same is no repetition: they know
+    /// nothing of ours.
+    pub(super) heard: u64,
+}
+
 /// Another member of the room.
 #[derive(Debug)]
 pub(super) struct Member {
@@ -60,8 +70,7 @@ pub(super) struct Member {
     pub(super) name: String,
     /// Whether the server says that it is here.
     pub(super) present: bool,
-    /// The latest attempt to connect; earlier ones are stale.
-    pub(super) epoch: u64,
+    pub(super) epochs: Epochs,
     /// The main connection.
     pub(super) lane: Option<ConnectionId>,
     /// Further ones.
@@ -181,7 +190,7 @@ impl Member {
             vouched: false,
             name: String::new(),
             present: true,
-            epoch: 0,
+            epochs: Epochs::default(),
             lane: None,
             extra: Extra::new(now),
             replaced: None,
@@ -234,9 +243,9 @@ impl Swarm {
     pub(super) fn next_epoch(&mut self, peer: PeerId) -> Option<u64> {
         let us = self.peer_id?;
         let member = self.members.get_mut(&peer)?;
-        member.epoch += 1;
-        member.epoch += u64::from(member.epoch % 2 == u64::from(us < peer));
-        Some(member.epoch)
+        member.epochs.latest += 1;
+        member.epochs.latest += u64::from(member.epochs.latest % 2 == u64::from(us < peer));
+        Some(member.epochs.latest)
     }
 
     /// Everybody who is not connected is tried again at once.
@@ -602,14 +611,16 @@ impl Swarm {
         if from == to || Some(to) == self.peer_id || taken || self.is_connected(to) {
             return;
         }
-        let (epoch, vouched) = known.map_or((0, false), |member| (member.epoch, member.vouched));
+        let (epochs, vouched) =
+            known.map_or(Default::default(), |member| (member.epochs, member.vouched));
         // An attempt to connect to the new id is of no use: this is the connection.
         if let Some(attempt) = known.and_then(|member| member.lane) {
             self.close_lane(attempt, CloseReason::Replaced, false);
         }
         if let Some(mut member) = self.members.remove(&from) {
             (member.present, member.vouched) = (true, vouched);
-            member.epoch = member.epoch.max(epoch);
+            member.epochs.latest = member.epochs.latest.max(epochs.latest);
+            member.epochs.heard = member.epochs.heard.max(epochs.heard);
             for lane in member.extra.lanes.iter().chain(&member.lane) {
                 if let Some(lane) = self.lanes.get_mut(lane) {
                     lane.peer = to;

@@ -377,20 +377,17 @@ impl Swarm {
         member.vouched |= way.is_none();
         // A later offer restarts ICE on a connection that we gave up, perhaps under an id that it had
         // before: an answer from a new connection would be taken for one from the old.
-        let is_new = opened.sequence == 0 && opened.epoch > member.epoch;
-        match opened.signal {
-            Signal::Description(Description::Offer(_)) if is_new => {
-                self.on_offer(from, opened.epoch, false);
-            }
-            Signal::NeedyOffer(_) if is_new => self.on_offer(from, opened.epoch, true),
-            // It was away while we tried, and counts from where it was: ours is later than anything it knows.
-            Signal::Description(Description::Offer(_)) | Signal::NeedyOffer(_)
-                if opened.sequence == 0 && member.lane.is_none() =>
-            {
+        let needy = matches!(opened.signal, Signal::NeedyOffer(_));
+        let is_offer = needy || matches!(opened.signal, Signal::Description(Description::Offer(_)));
+        if is_offer && opened.sequence == 0 && opened.epoch > member.epochs.heard {
+            member.epochs.heard = opened.epoch;
+            if opened.epoch > member.epochs.latest {
+                self.on_offer(from, opened.epoch, needy);
+            } else if member.lane.is_none() {
+                // It was away while we tried, and counts from where it was. An offer of ours counts on.
                 member.dial_at = member.dial_at.map(|at| at.min(now));
                 self.may_dial = true;
             }
-            _ => {}
         }
         if matches!(opened.signal, Signal::LaneOffer(_)) {
             self.on_lane_offer(from, opened.epoch);
@@ -435,7 +432,7 @@ impl Swarm {
     /// A new attempt of theirs to connect: it takes the place of ours, or of what was there before.
     fn on_offer(&mut self, from: PeerId, epoch: u64, needy: bool) {
         let Some(member) = self.members.get_mut(&from) else { return };
-        member.epoch = epoch;
+        member.epochs.latest = epoch;
         if let Some(old) = member.lane {
             self.close_lane(old, CloseReason::Replaced, false);
         } else if self.connected() >= self.connection_limit() && !(needy && self.make_room(None)) {

@@ -29,6 +29,8 @@ mod page {
     enum Other {
         /// Nobody asked for it.
         Idle,
+        /// It is on its way, for the controls.
+        Loading,
         /// It is on its way, and so are people into a room, which we make or not.
         Entering { ours: bool },
         /// It has the page.
@@ -81,10 +83,11 @@ mod page {
 
     /// Has the other program do what people want.
     fn pass_on(front: Front, other: RwSignal<Other>, wish: Wish) {
-        let ours = matches!(wish, Wish::Share(_));
-        if !matches!(wish, Wish::Settings) {
-            other.set(Other::Entering { ours });
-        }
+        other.set(match wish {
+            Wish::Settings => Other::Loading,
+            Wish::Share(_) => Other::Entering { ours: true },
+            Wish::Address | Wish::Enter(..) => Other::Entering { ours: false },
+        });
         spawn_local(async move {
             match Program::load().await {
                 Ok(program) => {
@@ -114,11 +117,15 @@ mod page {
         let offline = move || {
             (!online.get()).then(|| view! { <p class="notice"><span>{text().offline}</span></p> })
         };
-        let screen = Memo::new(move |_| other.get());
+        let entering = Memo::new(move |_| match other.get() {
+            Other::Entering { ours } => Some(ours),
+            Other::Idle | Other::Loading | Other::Here => None,
+        });
         let top = view! {
             <button
                 class="button is-quiet"
                 aria-haspopup="dialog"
+                aria-busy=move || other.with(|it| *it == Other::Loading).then_some("true")
                 on:click=move |_| front.wish(Wish::Settings)
             >
                 {text().settings}
@@ -126,9 +133,9 @@ mod page {
         };
         let body = view! {
             <div class="notices" role="alert">{offline} <Notice /></div>
-            {move || match screen.get() {
-                Other::Entering { ours } => view! { <Entering ours /> }.into_any(),
-                Other::Idle | Other::Here => view! { <Home /> }.into_any(),
+            {move || match entering.get() {
+                Some(ours) => view! { <Entering ours /> }.into_any(),
+                None => view! { <Home /> }.into_any(),
             }}
         };
         view! { <Frame top=top.into_any() body=body.into_any() /> }
