@@ -5,9 +5,9 @@ use tests::page::Page;
 use tests::wait::{SOON, until};
 use tests::{Behaviour, Browser, BrowserKind, is_long, turn};
 
-use super::Setting;
 use super::expected::{self, Outcome, Told};
 use super::native::link_to_nowhere;
+use super::{PATIENCE_WITH_PAGES, Setting};
 use crate::Made;
 
 /// How many behaviours are tried at once.
@@ -34,7 +34,7 @@ fn behaviours() -> &'static [Behaviour] {
 #[tokio::test(flavor = "multi_thread")]
 async fn between_a_command_and_chromium_a_hostile_server_achieves_nothing() {
     let _turn = turn().await;
-    let setting = Setting::new("command and Chromium").await;
+    let setting = Setting::new("command and Chromium", PATIENCE_WITH_PAGES).await;
     let browser = Browser::start(BrowserKind::Chromium).await;
     let attempt = async |setting: &Setting, behaviour| {
         from_command_to_page(setting, &browser, behaviour).await;
@@ -45,7 +45,7 @@ async fn between_a_command_and_chromium_a_hostile_server_achieves_nothing() {
 #[tokio::test(flavor = "multi_thread")]
 async fn between_chromium_and_firefox_a_hostile_server_achieves_nothing() {
     let _turn = turn().await;
-    let setting = Setting::new("Chromium and Firefox").await;
+    let setting = Setting::new("Chromium and Firefox", PATIENCE_WITH_PAGES).await;
     let chromium = Browser::start(BrowserKind::Chromium).await;
     let firefox = Browser::start(BrowserKind::Firefox).await;
     let attempt = async |setting: &Setting, behaviour| {

@@ -29,7 +29,9 @@ use self::expected::Outcome;
 use crate::{Made, Workbench};
 
 /// Seconds that those wait who will not be connected.
-const PATIENCE: &str = "5";
+const PATIENCE: &str = "8";
+/// The same where the other is a page, which takes its time to load and is to see that somebody is there.
+const PATIENCE_WITH_PAGES: &str = "12";
 /// Who wants to meet whom, as they call themselves.
 const SENDER: &str = "the sender";
 const RECEIVER: &str = "the receiver";
@@ -43,11 +45,13 @@ struct Setting {
     bench: Workbench,
     server: Server,
     pairing: &'static str,
+    /// See [`PATIENCE`].
+    patience: &'static str,
 }
 
 impl Setting {
-    async fn new(pairing: &'static str) -> Self {
-        Self { bench: Workbench::new(), server: Server::start().await, pairing }
+    async fn new(pairing: &'static str, patience: &'static str) -> Self {
+        Self { bench: Workbench::new(), server: Server::start().await, pairing, patience }
     }
 
     /// A hostile server, and who else is at it.
@@ -73,7 +77,7 @@ impl Setting {
             flags.extend(["--upload-limit", SLOWLY]);
         }
         if expected::outcome(behaviour) != Outcome::Harmless {
-            flags.extend(["--timeout", PATIENCE]);
+            flags.extend(["--timeout", self.patience]);
         }
         Shoal::send_to(hostile.url(), &[&file.path], &flags)
     }

@@ -16,7 +16,7 @@ const MOST_MEMORY: u64 = 128 * MIB;
 #[tokio::test(flavor = "multi_thread")]
 async fn between_two_commands_a_hostile_server_achieves_nothing() {
     let _turn = turn_to_wait().await;
-    let setting = Setting::new("command and command").await;
+    let setting = Setting::new("command and command", PATIENCE).await;
     setting.all(&Behaviour::ALL, SIDE_BY_SIDE, between_commands).await;
 }
 
