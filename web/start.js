@@ -1,11 +1,11 @@
 // Runs before the page's programs: chooses the language and puts the first screen into it, says what is
 // missing where they cannot run at all, shows "Joining" instead of the first screen while an invite is
-// being opened, and the light or dark look that people chose (src/theme.rs). Once all is there, it starts the
+// being opened, and the light or dark look that people chose (src/front/theme.rs). Once all is there, it starts the
 // service worker (sw.js). English texts are in index.html, others in languages/.
 "use strict";
 {
   // The language that was chosen here, else the first of the browser's that there is, else English. The
-  // tags are also in src/text/language.rs and sw.js, the name of what is kept in src/kept.rs.
+  // tags are also in src/text/language.rs and sw.js, the name of what is kept in src/front/kept.rs.
   const languages = ["en", "es", "fr", "de", "zh-Hans", "ar"];
   const primary = (tag) => tag.toLowerCase().split("-")[0];
   let chosen = null;

@@ -146,6 +146,9 @@ impl Word {
     }
 }
 
+/// How many completions are shown to people.
+pub const MAX_COMPLETIONS: usize = 8;
+
 /// What a code that is being typed can go on with: the whole text so far with its last word completed, at
 /// most `limit` of them. Nothing while there is no letter of a word yet, and after the third.
 pub fn complete(text: &str, limit: usize) -> Vec<String> {

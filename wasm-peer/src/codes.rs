@@ -19,9 +19,6 @@ use crate::api::{CodeInfo, CodeState};
 use crate::signaling::Signaling;
 use crate::{clock, error, profile};
 
-/// So many completions are shown.
-const MAX_COMPLETIONS: usize = 8;
-
 /// Whether a text is meant to be a code, be it that there are mistakes in it; else it may be a link.
 #[wasm_bindgen(js_name = isCode)]
 pub fn is_code(text: &str) -> bool {
@@ -41,7 +38,7 @@ pub fn check_code(text: &str) -> Result<(), JsValue> {
 /// What a code that is being typed can go on with: the whole text so far, with its last word completed.
 #[wasm_bindgen(js_name = completeCode)]
 pub fn complete_code(text: &str) -> Vec<String> {
-    code::complete(text, MAX_COMPLETIONS)
+    code::complete(text, code::MAX_COMPLETIONS)
 }
 
 /// A code on offer, or what became of it. Dropping it takes the code back.

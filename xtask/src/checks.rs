@@ -180,7 +180,8 @@ fn licences(workspace: &Workspace) -> Result {
 struct Report {
     steps: Vec<Step>,
     sum: Tally,
-    panics: Panics,
+    /// What failed tests said.
+    failures: Vec<String>,
 }
 
 struct Step {
@@ -203,7 +204,7 @@ impl Report {
 
     /// Runs a test harness, passes its output on and counts what it says.
     fn harness(&mut self, name: &str, command: &mut Command) {
-        let mut panics = std::mem::take(&mut self.panics);
+        let mut panics = Panics::default();
         self.step(name, || match count(command, &mut panics) {
             Ok(tally) => (tally, Some(tally)),
             Err(error) => {
@@ -211,7 +212,7 @@ impl Report {
                 (Tally::of(false), None)
             }
         });
-        self.panics = panics;
+        self.failures.extend(panics.told);
     }
 
     fn step(&mut self, name: &str, step: impl FnOnce() -> (Tally, Option<Tally>)) -> bool {
@@ -234,8 +235,8 @@ impl Report {
     /// Prints what failed tests said, the table and, last, the sum.
     fn close(self) -> Result {
         eprintln!();
-        for panic in &self.panics.told {
-            eprintln!("{panic}");
+        for failure in &self.failures {
+            eprintln!("{failure}");
         }
         for Step { name, took, outcome } in &self.steps {
             eprintln!("{:>8.1} s  {name:<24} {outcome}", took.as_secs_f64());
@@ -246,8 +247,8 @@ impl Report {
     }
 }
 
-/// Runs a harness, notes what its tests say that fail, and sums its closing lines. One that fails without naming a failed test (it
-/// did not compile, or died) counts as one failure.
+/// Runs a harness, notes what failed tests say, and sums its closing lines. One that fails without
+/// naming a failed test (it did not compile, or died) counts as one failure.
 fn count(command: &mut Command, panics: &mut Panics) -> Result<Tally> {
     show(command);
     let mut child =

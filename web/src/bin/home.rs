@@ -48,7 +48,7 @@ mod page {
         // What `index.html` shows stays until the room is there.
         match Program::load().await {
             Ok(program) => program.enter(&Wish::Address),
-            Err(_) => mount(Some(text().broken)),
+            Err(_) => mount(Some(text().broken.to_owned())),
         }
     }
 
@@ -57,9 +57,8 @@ mod page {
         spawn_local(async { drop(Program::load().await) });
     }
 
-    fn mount(trouble: Option<&str>) {
+    fn mount(trouble: Option<String>) {
         let place = frame::place();
-        let trouble = trouble.map(str::to_owned);
         mount_to(place.clone(), move || run(place, trouble)).forget();
     }
 

@@ -1,7 +1,5 @@
 //! Small questions to the browser, asked in one place.
 
-use crate::text::causes::translated;
-use crate::text::text;
 use js_sys::{Function, Reflect};
 use leptos::prelude::{document, window};
 use wasm_bindgen::prelude::*;
@@ -10,6 +8,9 @@ use web_sys::{
     DataTransferItem, Element, FileSystemDirectoryHandle, FileSystemFileHandle,
     IntersectionObserver, IntersectionObserverEntry, IntersectionObserverInit,
 };
+
+use crate::text::causes::translated;
+use crate::text::text;
 
 /// Scheme, host and port of this page.
 pub fn origin() -> String {

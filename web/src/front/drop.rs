@@ -1,8 +1,6 @@
 //! From what people drop, paste or pick to what is shared: folders are walked, empty ones kept, equal
 //! names told apart, and pictures from the clipboard named. Nothing is read here but names.
 
-use crate::paths;
-use crate::text::text;
 use futures::future::try_join_all;
 use js_sys::{Array, Function, Object, Promise, Reflect};
 use wasm_bindgen::prelude::*;
@@ -13,6 +11,8 @@ use web_sys::{
 };
 
 use super::browser;
+use crate::paths;
+use crate::text::text;
 
 /// Whoever pastes a picture made it, or copied it, not longer ago than this before the browser gave it a date.
 const MADE_JUST_NOW_MS: f64 = 10_000.0;

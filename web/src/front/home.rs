@@ -12,9 +12,6 @@ use crate::invite::{self, Entry};
 use crate::text::causes::translated;
 use crate::text::text;
 
-/// So many completions of a code are shown.
-const MAX_COMPLETIONS: usize = 8;
-
 /// The first screen, within the frame.
 #[component]
 pub fn Home() -> impl IntoView {
@@ -45,7 +42,7 @@ fn JoinForm() -> impl IntoView {
     let typed = RwSignal::new(String::new());
     let problem = RwSignal::new(None::<String>);
     let completions =
-        Memo::new(move |_| typed.with(|typed| code::complete(typed, MAX_COMPLETIONS)));
+        Memo::new(move |_| typed.with(|typed| code::complete(typed, code::MAX_COMPLETIONS)));
     let enter = move |typed: String| {
         problem.set(None);
         if Code::is_meant(&typed) {
